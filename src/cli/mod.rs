@@ -1,0 +1,77 @@
+//! The command line: arguments to command to exit code, one thin file per command.
+
+mod check;
+mod config;
+mod deliveries;
+mod demo;
+mod reload;
+mod run;
+mod sources;
+mod status;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A gateway for GitHub Enterprise Server and internal tools.
+#[derive(Debug, Parser)]
+#[command(name = "hubgate", version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the main job on this machine, with nothing else: a signed GitHub payload, sent through
+    Demo(demo::Arguments),
+    /// Run the gateway
+    Run(ConfigFile),
+    /// Say whether the configuration is right; exit 0 or 1
+    Check(ConfigFile),
+    /// About the configuration file itself
+    #[command(subcommand)]
+    Config(config::Command),
+    /// A glance at the running gateway
+    Status(status::Arguments),
+    /// The delivery log
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
+    /// The source lists and their age
+    Sources(sources::Arguments),
+    /// Have the running gateway read its configuration again
+    Reload(reload::Arguments),
+}
+
+/// Which configuration file.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file; `conf.d/*.toml` beside it is read too
+    #[arg(long, value_name = "FILE", default_value = "/etc/hubgate/hubgate.toml")]
+    config: PathBuf,
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Run(file) => run::run(&file),
+        Command::Check(file) => check::run(&file),
+        Command::Config(command) => config::run(&command),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Deliveries(command) => deliveries::run(&command),
+        Command::Sources(arguments) => sources::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| {
+        #[expect(
+            clippy::print_stderr,
+            reason = "a command's errors go to standard error"
+        )]
+        {
+            eprintln!("hubgate: {failure:#}");
+        }
+        ExitCode::FAILURE
+    })
+}

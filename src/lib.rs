@@ -1,0 +1,13 @@
+//! hubgate: one gate between GitHub and what stands behind a firewall.
+//!
+//! The layers and what may import what are in `docs/ARCHITECTURE.md`; `tests/architecture.rs`
+//! holds them.
+
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod edge;
+pub mod spool;
+pub mod telemetry;
+pub mod types;
+pub mod webhook;

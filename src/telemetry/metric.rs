@@ -1,0 +1,1 @@
+//! The one registry, and every metric's name, help and unit.
