@@ -1,0 +1,224 @@
+//! A request's path through the gate, top to bottom.
+//!
+//! The edge has judged the connection; here a request is received, routed, admitted, and handed
+//! to what its route is for. Every request ends in one answer and one audit record.
+
+mod context;
+mod flight;
+mod hook;
+mod refuse;
+pub mod route;
+mod through;
+
+pub use context::Context;
+pub use flight::Flight;
+pub use refuse::{Answer, Refusal};
+pub use route::{Route, Table};
+
+use crate::edge::source::{Admitted, Directory};
+use crate::spool::Spool;
+use crate::telemetry::Audit;
+use crate::types::{Clock, Host};
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use context::Outcome;
+use http::StatusCode;
+use pingora::http::ResponseHeader;
+use pingora::prelude::{Error, ErrorType, HttpPeer};
+use pingora::protocols::http::date::get_cached_date;
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Keep-alive that pingora is told of, in seconds; the edge closes idle connections itself.
+const KEEP_ALIVE: u64 = 60;
+/// How long an unread body is read on after a refusal, so that the client sees the answer and
+/// not a reset.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What requests are judged by: swapped whole on a reload; a request keeps the one it began with.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Which route is where.
+    pub routes: Table,
+    /// Who is who.
+    pub sources: Directory,
+}
+
+/// The gate: what every request passes.
+#[derive(Debug)]
+pub struct Gate {
+    /// The state of the world.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Where deliveries are kept.
+    pub spool: Arc<dyn Spool>,
+    /// The audit trail.
+    pub audit: Audit,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Bytes of bodies in memory.
+    pub flight: Arc<Flight>,
+}
+
+impl Gate {
+    /// The whole way of a request, each step demanding what the one before found.
+    async fn pass(
+        &self,
+        session: &mut Session,
+        context: &mut Context,
+    ) -> Result<(Answer, Outcome), Refusal> {
+        let host = requested_host(session)?;
+        context.note.host = Some(host.to_string());
+        let snapshot = context.snapshot.clone();
+        let path = session.req_header().uri.path();
+        // The address comes before the path in the contract: where no route of the listener
+        // admits it, the edge has dropped the connection already.
+        let route = snapshot.routes.find(&host, path).ok_or(Refusal::NoRoute)?;
+        context.note.route = Some(route.key.to_string());
+        let client = context.connection.as_ref().and_then(|connection| connection.client);
+        let by = client
+            .and_then(|client| snapshot.sources.admits(&route.admission, client))
+            .ok_or(Refusal::Source)?;
+        context.note.source = match by {
+            Admitted::Anywhere => None,
+            Admitted::Source(name) => Some(name.clone()),
+        };
+        hook::receive(self, session, context, route).await
+    }
+
+    async fn respond(session: &mut Session, answer: &Answer, request: &str) -> Result<(), Box<Error>> {
+        let mut head = ResponseHeader::build(answer.status, Some(6))?;
+        head.insert_header(http::header::DATE, get_cached_date())?;
+        head.insert_header(http::header::CONTENT_LENGTH, answer.body.len())?;
+        if let Some(content_type) = &answer.content_type {
+            head.insert_header(http::header::CONTENT_TYPE, &**content_type)?;
+        }
+        if let Some((name, value)) = &answer.extra {
+            head.insert_header(name.clone(), *value)?;
+        }
+        head.insert_header("x-request-id", request)?;
+        if answer.close {
+            session.set_keepalive(None);
+        }
+        let empty = answer.body.is_empty();
+        session.write_response_header(Box::new(head), empty).await?;
+        if !empty {
+            session.write_response_body(Some(answer.body.clone()), true).await?;
+        }
+        if answer.close {
+            linger(session).await;
+        }
+        Ok(())
+    }
+}
+
+/// Reads on for a moment: closing with bytes unread would reset the connection under the answer.
+async fn linger(session: &mut Session) {
+    let rest = async { while let Ok(Some(_)) = session.downstream_session.read_request_body().await {} };
+    if tokio::time::timeout(LINGER, rest).await.is_err() {
+        tracing::debug!("a refused body was longer than we would read");
+    }
+}
+
+/// The host that is asked for: `:authority`, or the `Host` header.
+fn requested_host(session: &Session) -> Result<Host, Refusal> {
+    let head = session.req_header();
+    let authority = match head.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => head
+            .headers
+            .get(http::header::HOST)
+            .and_then(|value| value.to_str().ok())
+            .ok_or(Refusal::NoHost)?,
+    };
+    Host::from_authority(authority).or(Err(Refusal::NoHost))
+}
+
+#[async_trait]
+impl ProxyHttp for Gate {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::begin(&*self.clock, self.snapshot.load_full())
+    }
+
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        context: &mut Context,
+    ) -> Result<bool, Box<Error>> {
+        session.set_keepalive(Some(KEEP_ALIVE));
+        let (answer, outcome) = match self.pass(session, context).await {
+            Ok(passed) => passed,
+            Err(refusal) => (refusal.answer(context.request), Outcome::deny(&refusal)),
+        };
+        let sent = Self::respond(session, &answer, &context.request.to_string()).await;
+        count(context, outcome);
+        let head = session.req_header();
+        let record = context.record(&head.method, head.uri.path(), outcome);
+        self.audit.record(record).await;
+        sent.map(|()| true)
+    }
+
+    /// Nothing is passed on by pingora yet: every request is answered above.
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        _context: &mut Context,
+    ) -> Result<Box<HttpPeer>, Box<Error>> {
+        Err(Error::explain(
+            ErrorType::HTTPStatus(StatusCode::NOT_FOUND.as_u16()),
+            "no route passes requests on",
+        ))
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        context: &mut Context,
+    ) -> FailToProxy {
+        tracing::debug!(request = %context.request, "a request broke off: {error}");
+        let mut error_code = 0;
+        if session.response_written().is_none() {
+            let answer = Refusal::BodyIncomplete.answer(context.request);
+            error_code = answer.status.as_u16();
+            let id = context.request.to_string();
+            if let Err(fault) = Self::respond(session, &answer, &id).await {
+                tracing::debug!(request = %context.request, "and could not be answered: {fault}");
+            }
+        }
+        FailToProxy {
+            error_code,
+            can_reuse_downstream: false,
+        }
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+        true
+    }
+}
+
+fn count(context: &Context, outcome: Outcome) {
+    let route = context.note.route.clone().unwrap_or_default();
+    metrics::counter!(
+        "hubgate_requests_total",
+        "route" => route,
+        "reason" => outcome.reason,
+        "status" => outcome.status.as_str().to_owned(),
+    )
+    .increment(1);
+}
+
+/// A body's next piece, or `None` at its end.
+async fn next_piece(session: &mut Session) -> Result<Option<Bytes>, Refusal> {
+    match session.downstream_session.read_request_body().await {
+        Ok(piece) => Ok(piece),
+        Err(fault) if matches!(fault.etype(), ErrorType::ReadTimedout) => Err(Refusal::BodyTooSlow),
+        Err(_) => Err(Refusal::BodyIncomplete),
+    }
+}
+
+#[cfg(test)]
+mod tests;
