@@ -8,16 +8,16 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<ExitCode> {
     let config = match Config::load(&file.config) {
         Ok(config) => config,
         Err(mistakes) => {
-            complain(&mistakes.to_string())?;
+            complain(&format!("{mistakes}\n"))?;
             return Ok(ExitCode::FAILURE);
         }
     };
     for warning in &config.warnings {
-        complain(&format!("warning: {warning}"))?;
+        complain(&format!("warning: {warning}\n"))?;
     }
     let targets = config.webhooks.iter().map(|route| route.to.len()).sum();
     say(&format!(
-        "{}: right: {}, {}, {}, {}",
+        "{}: right: {}, {}, {}, {}\n",
         file.config.display(),
         count(config.webhooks.len(), "route"),
         count(targets, "target"),

@@ -11,7 +11,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Schema => say(&format!("{:#}", crate::config::schema()))?,
+        Command::Schema => say(&format!("{:#}\n", crate::config::schema()))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,21 +1,25 @@
-//! What a command says: results on standard output, complaints on standard error. A reader that
-//! has gone (`hubgate … | head`) is no failure.
+//! Writing to standard output and standard error: a reader that has seen enough (`| head`) is no
+//! failure.
 
+use anyhow::Context as _;
 use std::io::{self, Write};
 
-/// Writes a line to standard output.
+/// Writes `text` to standard output as it is.
 pub(super) fn say(text: &str) -> anyhow::Result<()> {
-    Ok(write_line(io::stdout().lock(), text)?)
+    write(io::stdout().lock(), text).context("cannot write to standard output")
 }
 
-/// Writes a line to standard error.
+/// Writes `text` to standard error as it is.
 pub(super) fn complain(text: &str) -> anyhow::Result<()> {
-    Ok(write_line(io::stderr().lock(), text)?)
+    write(io::stderr().lock(), text).context("cannot write to standard error")
 }
 
-fn write_line(mut stream: impl Write, text: &str) -> io::Result<()> {
-    match writeln!(stream, "{text}").and_then(|()| stream.flush()) {
-        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+fn write(mut stream: impl Write, text: &str) -> io::Result<()> {
+    match stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush())
+    {
+        Err(failure) if failure.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome,
     }
 }

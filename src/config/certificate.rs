@@ -85,7 +85,7 @@ impl Translation<'_> {
         if certificate.chain.is_none() && certificate.key.is_none() {
             let text = "says nothing of where it comes from; expected `chain` and `key`, or \
                         `self_signed = true`";
-            self.wrong(key, text);
+            self.mistakes.note_lack(key, text);
             return None;
         }
         let at = key.child("chain");

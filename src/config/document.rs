@@ -3,7 +3,7 @@
 
 use super::file::File;
 use super::key::{self, Key, Origin};
-use super::mistake::{Mistake, Mistakes, did_you_mean, shown};
+use super::mistake::{Mistake, Mistakes, did_you_mean, listed, shown};
 use serde_path_to_error::Segment;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -147,7 +147,7 @@ fn explain(message: &str, found: Option<&Value>) -> String {
         let known: Vec<&str> = known.split('`').skip(2).step_by(2).collect();
         return match did_you_mean(found, known.iter().copied()) {
             Some(nearest) => format!("unknown key{nearest}"),
-            None => format!("unknown key; expected one of {}", listed(&known)),
+            None => format!("unknown key; expected {}", listed(&known)),
         };
     }
     let expected = message
@@ -172,20 +172,13 @@ fn explain(message: &str, found: Option<&Value>) -> String {
     format!("found {}, expected {expected}", kind(found))
 }
 
-fn listed(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    match quoted.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-        None => "nothing".to_owned(),
-    }
-}
-
+/// What a value is. Numbers and strings are not shown: one may be a secret in the wrong place.
 fn kind(value: Option<&Value>) -> &'static str {
     match value {
         Some(Value::String(_)) => "a string",
         Some(Value::Integer(_) | Value::Float(_)) => "a number",
-        Some(Value::Boolean(_)) => "`true` or `false`",
+        Some(Value::Boolean(true)) => "`true`",
+        Some(Value::Boolean(false)) => "`false`",
         Some(Value::Datetime(_)) => "a date",
         Some(Value::Array(_)) => "a list",
         Some(Value::Table(_)) => "a table",

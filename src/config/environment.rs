@@ -2,7 +2,7 @@
 //! systemd puts credentials.
 
 use super::key::{Key, Origin};
-use super::mistake::{Mistakes, did_you_mean, shown};
+use super::mistake::{Mistakes, did_you_mean, listed, shown};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -72,19 +72,22 @@ impl Environment {
                 continue;
             };
             let path = path.to_lowercase();
-            let Some((section, setting)) = path.split_once("__") else {
+            let named = path
+                .split_once("__")
+                .filter(|(_, setting)| !setting.is_empty());
+            let Some((section, setting)) = named else {
                 let text = "names no key; expected `HUBGATE__SECTION__KEY`";
-                mistakes.note(&root.child(&path), text);
+                mistakes.note(&root.child(path.trim_end_matches('_')), text);
                 continue;
             };
             let key = root.child(section).child(setting);
             if !SECTIONS.contains(&section) {
                 let nearest = did_you_mean(section, SECTIONS).unwrap_or_default();
-                let known = SECTIONS.map(|section| format!("`{section}`")).join(", ");
+                let known = listed(&SECTIONS);
                 mistakes.note(
                     &key,
                     format!(
-                        "no variable sets anything in {}; expected one of {known}{nearest}",
+                        "no variable sets anything in {}; expected {known}{nearest}",
                         shown(section)
                     ),
                 );
@@ -111,8 +114,8 @@ impl Environment {
 
 /// What tests say the environment is.
 #[cfg(test)]
-impl<const N: usize> From<[(&str, &str); N]> for Environment {
-    fn from(variables: [(&str, &str); N]) -> Self {
+impl<V: Into<OsString>, const N: usize> From<[(&str, V); N]> for Environment {
+    fn from(variables: [(&str, V); N]) -> Self {
         Self {
             variables: variables
                 .into_iter()

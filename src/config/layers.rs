@@ -35,6 +35,7 @@ impl Layers {
         let mut whole = true;
         for file in std::iter::once(path.to_owned()).chain(beside(path, &directory, mistakes)) {
             let label = file.display().to_string();
+            mistakes.turn_to(&label);
             let read = match read_text(&file) {
                 Ok(text) => {
                     let directory = if file == path {
@@ -70,14 +71,6 @@ impl Layers {
             Some(layer) => Ok(Self { all: vec![layer] }),
             None => Err(()),
         }
-    }
-
-    /// The names of the layers' files, in order.
-    pub(super) fn labels(&self) -> Vec<String> {
-        self.all
-            .iter()
-            .map(|(origin, _)| origin.label.clone())
-            .collect()
     }
 
     /// The first file as a whole.

@@ -34,6 +34,8 @@ impl fmt::Display for Mistake {
 #[derive(Debug, Clone, Default)]
 pub struct Mistakes {
     all: Vec<Mistake>,
+    /// The files, in the order in which they are read.
+    files: Vec<String>,
     /// Keys that could not be read at all. What is said of them or of anything in them later is a
     /// consequence, not another mistake.
     unread: Vec<Key>,
@@ -64,6 +66,13 @@ impl Mistakes {
         }
     }
 
+    /// Notes that `key` lacks something, unless what could not be read in it may have been that.
+    pub(super) fn note_lack(&mut self, key: &Key, text: impl Into<String>) {
+        if !self.unread.iter().any(|unread| key.holds(unread)) {
+            self.note(key, text);
+        }
+    }
+
     /// Notes a mistake about `key`, which is left out together with all of `left_out`.
     pub(super) fn note_unread(&mut self, key: &Key, text: impl Into<String>, left_out: Key) {
         self.note(key, text);
@@ -72,18 +81,20 @@ impl Mistakes {
 
     /// Takes a finished one in.
     pub(super) fn add(&mut self, mistake: Mistake) {
-        if !self.all.contains(&mistake) {
-            self.all.push(mistake);
-        }
+        self.all.push(mistake);
     }
 
-    /// Puts them in the order in which a person reads the files: `files` in theirs, lines in theirs.
-    pub(super) fn in_order_of(mut self, files: &[String]) -> Self {
+    /// Says that a file's turn has come.
+    pub(super) fn turn_to(&mut self, file: &str) {
+        self.files.push(file.to_owned());
+    }
+
+    /// Puts them in the order in which a person goes through them: by file, then by line.
+    pub(super) fn in_order(mut self) -> Self {
+        let files = &self.files;
         self.all.sort_by_key(|mistake| {
-            (
-                files.iter().position(|file| *file == mistake.file),
-                mistake.line,
-            )
+            let file = files.iter().position(|file| *file == mistake.file);
+            (file.unwrap_or(files.len()), mistake.line)
         });
         self
     }
@@ -108,7 +119,7 @@ pub(super) fn did_you_mean<'a>(
     found: &str,
     words: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    let near = found.chars().count().div_ceil(3).min(4);
+    let near = (found.chars().count() / 3).clamp(1, 4);
     words
         .into_iter()
         .map(|word| {
@@ -139,4 +150,14 @@ pub(super) fn shown(text: &str) -> String {
     };
     let end = if cut { "…" } else { "" };
     format!("`{}{end}`", text.escape_debug())
+}
+
+/// Words as an error offers them: `` `a`, `b` or `c` ``.
+pub(super) fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => "nothing".to_owned(),
+    }
 }

@@ -83,7 +83,7 @@ impl Config {
         let secrets = environment.secrets_directory();
         match Layers::read(path, environment, &mut mistakes) {
             Ok(layers) => Self::translate(&layers, environment, secrets, mistakes),
-            Err(()) => Err(mistakes),
+            Err(()) => Err(mistakes.in_order()),
         }
     }
 
@@ -97,7 +97,7 @@ impl Config {
         let mut mistakes = Mistakes::default();
         match Layers::of_text(text, base, &mut mistakes) {
             Ok(layers) => Self::translate(&layers, &environment, base.to_owned(), mistakes),
-            Err(()) => Err(mistakes),
+            Err(()) => Err(mistakes.in_order()),
         }
     }
 
@@ -138,7 +138,7 @@ impl Config {
             );
         }
         if !translation.mistakes.is_empty() {
-            return Err(translation.mistakes.in_order_of(&layers.labels()));
+            return Err(translation.mistakes.in_order());
         }
         Ok(Self {
             gateway,

@@ -8,6 +8,7 @@ use super::translation::{Taken, Translation, hours, seconds};
 use crate::edge::source::{From, Meta, Origin, Source};
 use crate::types::Name;
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What a person writes to let everybody in.
@@ -39,7 +40,7 @@ pub(super) struct Sources {
     /// Every name that is given, even to one that is wrong otherwise, and where.
     named: Vec<(String, Key)>,
     /// Names that a route asked for.
-    used: Vec<String>,
+    used: BTreeSet<String>,
 }
 
 impl Translation<'_> {
@@ -77,7 +78,8 @@ impl Translation<'_> {
                 None
             }
             (None, None) => {
-                self.wrong(key, "names no addresses; expected `networks` or `meta`");
+                self.mistakes
+                    .note_lack(key, "names no addresses; expected `networks` or `meta`");
                 None
             }
         }
@@ -216,7 +218,7 @@ impl Translation<'_> {
             );
             return None;
         }
-        sources.used.push(name.to_owned());
+        sources.used.insert(name.to_owned());
         // One that is not well formed was noted where it is named.
         name.parse().ok()
     }
