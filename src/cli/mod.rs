@@ -8,6 +8,7 @@ mod reload;
 mod run;
 mod sources;
 mod status;
+mod terminal;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;

@@ -1,8 +1,37 @@
 //! The configuration file, turned into each room's own types. No room below imports this one.
+//!
+//! `layers` reads the files, `document` makes each fit the shape in `file`, the sections' files
+//! translate, `whole` judges what concerns several sections; `mistake` gathers all that is wrong.
 
-use crate::{admin, edge, spool, telemetry, webhook};
-use std::path::PathBuf;
+mod certificate;
+mod document;
+mod environment;
+mod file;
+mod gateway;
+mod key;
+mod layers;
+mod listen;
+mod mistake;
+mod pem;
+mod schema;
+mod secret;
+mod source;
+mod target;
+mod translation;
+mod url;
+mod webhook;
+mod whole;
+
+pub use mistake::{Mistake, Mistakes};
+pub use schema::schema;
+
+use crate::types::SecretSource;
+use crate::{admin, edge, spool, telemetry, webhook as hook};
+use environment::Environment;
+use layers::Layers;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use translation::Translation;
 
 /// Everything the file says, checked.
 #[derive(Debug, Clone)]
@@ -16,7 +45,7 @@ pub struct Config {
     /// `[[source]]`.
     pub sources: Vec<edge::source::Source>,
     /// `[[webhook]]`.
-    pub webhooks: Vec<webhook::Route>,
+    pub webhooks: Vec<hook::Route>,
     /// `[spool]`.
     pub spool: spool::Settings,
     /// `[admin]`.
@@ -39,3 +68,139 @@ pub struct Gateway {
     /// How long running requests may finish at a stop.
     pub drain: Duration,
 }
+
+impl Config {
+    /// Reads `path`, the files `conf.d/*.toml` beside it and the environment. Touches no network.
+    ///
+    /// # Errors
+    /// All that is wrong with them, at once.
+    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+        Self::load_with(path, &Environment::of_process())
+    }
+
+    fn load_with(path: &Path, environment: &Environment) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let secrets = environment.secrets_directory();
+        match Layers::read(path, environment, &mut mistakes) {
+            Ok(layers) => Self::translate(&layers, environment, secrets, mistakes),
+            Err(()) => Err(mistakes.in_order()),
+        }
+    }
+
+    /// Reads one text as if it were a file in `base`, where its secret files are looked for too.
+    /// No other file is layered over it, and no setting of the environment.
+    ///
+    /// # Errors
+    /// All that is wrong with it, at once.
+    pub fn from_text(text: &str, base: &Path) -> Result<Self, Mistakes> {
+        let environment = Environment::of_process();
+        let mut mistakes = Mistakes::default();
+        match Layers::of_text(text, base, &mut mistakes) {
+            Ok(layers) => Self::translate(&layers, &environment, base.to_owned(), mistakes),
+            Err(()) => Err(mistakes.in_order()),
+        }
+    }
+
+    fn translate(
+        layers: &Layers,
+        environment: &Environment,
+        secrets: PathBuf,
+        mistakes: Mistakes,
+    ) -> Result<Self, Mistakes> {
+        let mut translation = Translation {
+            mistakes,
+            warnings: Vec::new(),
+            environment,
+            secrets,
+        };
+        let gateway = translation.gateway(layers);
+        let listeners = translation.listeners(layers);
+        let certificates = translation.certificate_list(layers);
+        let mut sources = translation.source_list(layers);
+        let routes = translation.webhooks(layers, &mut sources);
+        let spool = translation.spool(layers, &gateway.state_dir);
+        let admin = translation.admin(layers);
+        let audit = translation.audit(layers);
+        let log = translation.log(layers);
+        translation.judge_doors(&listeners, &certificates.hosts, &routes);
+        translation.judge_unused(&sources);
+        let section = layers.table("admin", |file| &file.admin);
+        let (key, _) = section.key("address", |admin| &admin.address);
+        translation.judge_addresses(&key, &admin, &listeners);
+        let section = layers.table("spool", |file| &file.spool);
+        let (key, _) = section.key("max_size", |spool| &spool.max_size);
+        translation.judge_room(&key, &spool, &routes);
+        if routes.is_empty() {
+            let key = layers.root().child("webhook");
+            translation.warn(
+                &key,
+                "there is no `[[webhook]]`: every request is answered 404",
+            );
+        }
+        if !translation.mistakes.is_empty() {
+            return Err(translation.mistakes.in_order());
+        }
+        Ok(Self {
+            gateway,
+            listeners: listeners
+                .into_iter()
+                .map(|(_, listener)| listener)
+                .collect(),
+            certificates: certificates.all,
+            sources: sources.all,
+            webhooks: routes.into_iter().filter_map(|found| found.route).collect(),
+            spool,
+            admin,
+            log,
+            audit,
+            warnings: translation
+                .warnings
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        })
+    }
+
+    /// Which settings differ in `new` that only a restart can change, by key; what is not named
+    /// can be reloaded.
+    #[must_use]
+    pub fn restart_needed(&self, new: &Self) -> Vec<String> {
+        [
+            (
+                "gateway.state_dir",
+                self.gateway.state_dir == new.gateway.state_dir,
+            ),
+            (
+                "gateway.workers",
+                self.gateway.workers == new.gateway.workers,
+            ),
+            ("listen", self.listeners == new.listeners),
+            ("spool.keep", self.spool.keep == new.spool.keep),
+            ("spool.max_size", self.spool.max_size == new.spool.max_size),
+            ("admin.socket", self.admin.socket == new.admin.socket),
+            ("admin.address", self.admin.address == new.admin.address),
+            (
+                "admin.token",
+                is_same(self.admin.token.as_ref(), new.admin.token.as_ref()),
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, same)| !same)
+        .map(|(key, _)| key.to_owned())
+        .collect()
+    }
+}
+
+fn is_same(one: Option<&SecretSource>, other: Option<&SecretSource>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(SecretSource::File(one)), Some(SecretSource::File(other))) => one == other,
+        (Some(SecretSource::Held(one)), Some(SecretSource::Held(other))) => {
+            one.expose() == other.expose()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

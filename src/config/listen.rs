@@ -1,0 +1,79 @@
+//! `[[listen]]`.
+
+use super::file;
+use super::key::Key;
+use super::layers::Layers;
+use super::translation::{Taken, Translation};
+use crate::edge::Listener;
+
+impl Translation<'_> {
+    /// `[[listen]]`, each with where it stands.
+    pub(super) fn listeners(&mut self, layers: &Layers) -> Vec<(Key, Listener)> {
+        let mut names = Taken::default();
+        let mut addresses = Taken::default();
+        let mut any = false;
+        let listeners = layers
+            .list("listen", |file| &file.listen)
+            .filter_map(|(key, listen)| {
+                any = true;
+                let listener = self.listener(&key, listen, &mut names, &mut addresses)?;
+                Some((key, listener))
+            })
+            .collect();
+        if !any {
+            let key = layers.root().child("listen");
+            self.wrong(
+                &key,
+                "missing; expected at least one `[[listen]]` with `name` and `address`",
+            );
+        }
+        listeners
+    }
+
+    fn listener(
+        &mut self,
+        key: &Key,
+        listen: &file::Listen,
+        names: &mut Taken,
+        addresses: &mut Taken,
+    ) -> Option<Listener> {
+        let name = self.name(key, listen.name.as_ref(), names);
+        let at = key.child("address");
+        let address = self
+            .required(
+                &at,
+                listen.address.as_ref(),
+                "an address and port such as `[::]:443`",
+            )
+            .and_then(|address| self.socket_address(&at, address));
+        // Port 0 is another free port each time.
+        if let Some(address) = address.filter(|address| address.port() != 0) {
+            addresses.take(self, &at, &address.to_string());
+        }
+        let tls = listen.tls.unwrap_or(true);
+        let h2 = listen.h2.unwrap_or(false);
+        let redirect = listen.only.is_some();
+        if h2 && !tls {
+            self.wrong(
+                &key.child("h2"),
+                "HTTP/2 is offered with TLS only; expected `tls = true`",
+            );
+        }
+        if redirect && tls {
+            let text = "a listener with TLS has nothing to redirect to; expected `tls = false`";
+            self.wrong(&key.child("only"), text);
+        }
+        let proxy_protocol = listen.proxy_protocol.as_ref().map(|networks| {
+            let instead = "the addresses of the load balancers";
+            self.networks(&key.child("proxy_protocol"), networks, instead)
+        });
+        Some(Listener {
+            name: name?,
+            address: address?,
+            tls,
+            h2,
+            redirect,
+            proxy_protocol,
+        })
+    }
+}
