@@ -290,7 +290,7 @@ async fn a_file_of_another_document_or_a_damaged_one_is_not_used() {
     let good = std::fs::read_to_string(&file).unwrap();
     for damaged in [
         String::new(),
-        good[..good.len() / 2].to_owned(),
+        good.chars().take(100).collect(),
         good.replace("192.30.252.0/22", "0.0.0.0/0"),
         good.replace("2027-", "no date "),
     ] {
