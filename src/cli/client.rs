@@ -206,4 +206,4 @@ const SOCKET: &str = "/run/hubgate/admin.sock";
 const LONGEST: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

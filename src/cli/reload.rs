@@ -14,8 +14,16 @@ pub(super) struct Arguments {
 
 /// Exit code 1 where the new configuration is refused; the old one runs on then.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let reloaded: Reloaded = arguments.running.client()?.post("reload", None::<&()>)?;
-    let lines = reloaded.outcome.lines().map(printable);
-    terminal::say(&format!("{}\n", lines.collect::<Vec<_>>().join("\n")))?;
+    terminal::say(&answer(arguments)?)?;
     Ok(ExitCode::SUCCESS)
 }
+
+fn answer(arguments: &Arguments) -> anyhow::Result<String> {
+    let client = arguments.running.client()?;
+    let reloaded: Reloaded = client.post("reload", None::<&()>)?;
+    let lines: Vec<_> = reloaded.outcome.lines().map(printable).collect();
+    Ok(lines.join("\n") + "\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! `hubgate sources`: who may come, and how fresh the fetched lists are.
 
-use super::client::{Client, Running};
+use super::client::Running;
 use super::table::{Table, age, printable};
 use super::terminal;
 use crate::admin::answer::{Refreshed, Source};
@@ -31,34 +31,39 @@ struct Show {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    match &arguments.command {
-        None => list(&arguments.show.running.client()?, arguments.show.json),
-        Some(Command::Refresh(show)) => refresh(&show.running.client()?, show.json),
-    }
-}
-
-fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
-    let sources: Vec<Source> = client.get("sources")?;
-    if json {
-        terminal::say(&format!("{}\n", serde_json::to_string_pretty(&sources)?))?;
-    } else {
-        terminal::say(&text(&sources))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn refresh(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
-    let refreshed: Vec<Refreshed> = client.post("sources/refresh", None::<&()>)?;
-    if json {
-        terminal::say(&format!("{}\n", serde_json::to_string_pretty(&refreshed)?))?;
-    } else {
-        terminal::say(&refreshes(&refreshed))?;
-    }
-    Ok(if refreshed.iter().all(|one| one.error.is_none()) {
+    let (text, good) = answer(arguments)?;
+    terminal::say(&text)?;
+    Ok(if good {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What the command prints, and whether every list that was to be fetched was.
+fn answer(arguments: &Arguments) -> anyhow::Result<(String, bool)> {
+    match &arguments.command {
+        None => list(&arguments.show).map(|text| (text, true)),
+        Some(Command::Refresh(show)) => refresh(show),
+    }
+}
+
+fn list(show: &Show) -> anyhow::Result<String> {
+    let sources: Vec<Source> = show.running.client()?.get("sources")?;
+    if show.json {
+        return Ok(serde_json::to_string_pretty(&sources)? + "\n");
+    }
+    Ok(text(&sources))
+}
+
+fn refresh(show: &Show) -> anyhow::Result<(String, bool)> {
+    let client = show.running.client()?;
+    let refreshed: Vec<Refreshed> = client.post("sources/refresh", None::<&()>)?;
+    let good = refreshed.iter().all(|one| one.error.is_none());
+    if show.json {
+        return Ok((serde_json::to_string_pretty(&refreshed)? + "\n", good));
+    }
+    Ok((refreshes(&refreshed), good))
 }
 
 fn refreshes(refreshed: &[Refreshed]) -> String {
@@ -97,3 +102,6 @@ pub(super) fn text(sources: &[Source]) -> String {
     }
     table.text("")
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,17 +17,23 @@ pub(super) struct Arguments {
 
 /// Exit code 0 where it takes traffic, 1 where it does not or is not running.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let status: Status = arguments.running.client()?.get("status")?;
-    if arguments.json {
-        terminal::say(&format!("{}\n", serde_json::to_string_pretty(&status)?))?;
-    } else {
-        terminal::say(&text(&status))?;
-    }
-    Ok(if status.readiness.ready {
+    let (text, ready) = answer(arguments)?;
+    terminal::say(&text)?;
+    Ok(if ready {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What the command prints, and whether traffic is taken.
+fn answer(arguments: &Arguments) -> anyhow::Result<(String, bool)> {
+    let status: Status = arguments.running.client()?.get("status")?;
+    let ready = status.readiness.ready;
+    if arguments.json {
+        return Ok((serde_json::to_string_pretty(&status)? + "\n", ready));
+    }
+    Ok((text(&status), ready))
 }
 
 fn text(status: &Status) -> String {

@@ -101,6 +101,7 @@ impl Audit {
             if trail.put(&record) {
                 return;
             }
+            trail.queue.hurry();
             if tokio::time::timeout_at(until, room).await.is_err() {
                 break;
             }

@@ -5,19 +5,27 @@ use crate::admin::answer::{Reloaded, Source, Status};
 use crate::admin::fake::Open;
 use clap::Parser as _;
 
+/// A command's arguments, as the command line reads them.
 #[derive(Debug, clap::Parser)]
-struct Line {
+struct Line<T: clap::Args> {
     #[command(flatten)]
-    running: Running,
+    arguments: T,
+}
+
+/// The arguments of a command that is to talk to this gateway.
+pub(in crate::cli) fn arguments<T: clap::Args>(open: &Open, line: &str) -> T {
+    let words = line.split_ascii_whitespace();
+    let socket = ["--socket", open.socket.to_str().unwrap()];
+    Line::parse_from(std::iter::once("hubgate").chain(words).chain(socket)).arguments
 }
 
 fn running(arguments: &[&str]) -> Running {
     let line = std::iter::once("hubgate").chain(arguments.iter().copied());
-    Line::parse_from(line).running
+    Line::parse_from(line).arguments
 }
 
 /// Runs `look` against the doors of a fake gateway, from outside its runtime.
-fn with_gateway(look: impl FnOnce(&Open, &Client)) {
+pub(in crate::cli) fn with_gateway(look: impl FnOnce(&Open, &Client)) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::admin::answer::{Listener, Readiness, Route, Source, Spool};
+use crate::cli::client::tests::{arguments, with_gateway};
 
 fn status() -> Status {
     let target = Target {
@@ -128,4 +129,18 @@ fn a_gateway_that_does_not_says_why_first() {
       warning: source list `old` is out of date
     Spool: FULL (the disk is full), 1.2 GiB of 20.0 GiB used, 1 delivery kept
     ");
+}
+
+#[test]
+fn the_exit_code_says_whether_traffic_is_taken() {
+    with_gateway(|open, _| {
+        let (text, ready) = answer(&arguments(open, "")).unwrap();
+        assert!(ready && text.contains("is ready, up 1d 1h"), "{text}");
+        open.fake
+            .set(|scene| scene.ready = Err(vec!["draining".to_owned()]));
+        let (text, ready) = answer(&arguments(open, "--json")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(!ready);
+        assert_eq!(json["reasons"][0], "draining");
+    });
 }
