@@ -7,6 +7,7 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod edge;
+pub mod github;
 pub mod spool;
 pub mod telemetry;
 pub mod types;

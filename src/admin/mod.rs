@@ -1,9 +1,28 @@
 //! How the gateway is watched: API, metrics, health. Sees the other rooms through traits that
 //! `gateway` supplies.
+//!
+//! A request's way: a door (`open`) → its bounds → the guard (who may ask) → a route of the
+//! table in `api` → the view.
 
-use crate::types::SecretSource;
+pub mod answer;
+mod api;
+mod deliveries;
+mod door;
+mod failure;
+pub mod filter;
+mod guard;
+mod openapi;
+mod view;
+
+pub use door::{AdminError, Doors, open};
+pub use openapi::document;
+pub use view::{Running, Target, View};
+
+use crate::telemetry::{Audit, Metrics, Tasks};
+use crate::types::{Clock, SecretSource};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// `[admin]`.
 #[derive(Debug, Clone)]
@@ -15,3 +34,23 @@ pub struct Settings {
     /// What a client over TCP must show, as `Authorization: Bearer`; required unless loopback.
     pub token: Option<SecretSource>,
 }
+
+/// What the doors show and act on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The other rooms.
+    pub view: Arc<dyn View>,
+    /// Where reloads and redeliveries are recorded.
+    pub audit: Audit,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where connections run.
+    pub tasks: Tasks,
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

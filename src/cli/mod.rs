@@ -1,6 +1,7 @@
 //! The command line: arguments to command to exit code, one thin file per command.
 
 mod check;
+mod client;
 mod config;
 mod deliveries;
 mod demo;
@@ -8,6 +9,7 @@ mod reload;
 mod run;
 mod sources;
 mod status;
+mod table;
 mod terminal;
 
 use clap::{Parser, Subcommand};

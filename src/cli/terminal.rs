@@ -6,19 +6,21 @@ use std::io::{self, Write};
 
 /// Writes `text` to standard output as it is.
 pub(super) fn say(text: &str) -> anyhow::Result<()> {
-    write(io::stdout().lock(), text).context("cannot write to standard output")
+    write(text.as_bytes())
+}
+
+/// Writes bytes to standard output as they are.
+pub(super) fn write(bytes: &[u8]) -> anyhow::Result<()> {
+    put(io::stdout().lock(), bytes).context("cannot write to standard output")
 }
 
 /// Writes `text` to standard error as it is.
 pub(super) fn complain(text: &str) -> anyhow::Result<()> {
-    write(io::stderr().lock(), text).context("cannot write to standard error")
+    put(io::stderr().lock(), text.as_bytes()).context("cannot write to standard error")
 }
 
-fn write(mut stream: impl Write, text: &str) -> io::Result<()> {
-    match stream
-        .write_all(text.as_bytes())
-        .and_then(|()| stream.flush())
-    {
+fn put(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
+    match stream.write_all(bytes).and_then(|()| stream.flush()) {
         Err(failure) if failure.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome,
     }

@@ -2,8 +2,19 @@
 //!
 //! The records are data; names of decisions are the same here, in metrics and in answers.
 
-use crate::types::{ClientAddr, DeliveryId, Name, RequestId, Timestamp};
+mod line;
+mod record;
+mod writer;
+
+pub use record::{Connection, Control, Decision, Delivery, Record, Request};
+
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+use writer::{Queue, Writer};
 
 /// `[audit]`: where the trail goes. Absent: nowhere (counted still).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,176 +23,221 @@ pub struct Settings {
     pub file: Option<PathBuf>,
 }
 
-/// One thing that happened.
-#[derive(Debug, Clone, serde::Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Record {
-    /// A request was answered.
-    Request(Request),
-    /// An attempt to deliver ended.
-    Delivery(Delivery),
-    /// A connection was dropped before a request could be read.
-    Connection(Connection),
-    /// A person or a signal changed something: a reload, a redelivery.
-    Control(Control),
+/// Why there can be no trail.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The file cannot be opened for appending.
+    #[error(
+        "cannot open audit file `{path}` for appending: {source}; its directory must exist and be writable by the gateway's user"
+    )]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What is there is no file.
+    #[error("audit file `{0}` is a directory or a socket; name a file, a pipe or a device")]
+    NotAFile(PathBuf),
+    /// The system gives no thread.
+    #[error("cannot start the audit trail's thread: {0}")]
+    Thread(io::Error),
 }
 
-/// A request and what was decided.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Request {
-    /// When its head was read.
-    pub time: Timestamp,
-    /// Its id, as in the answer.
-    #[serde(serialize_with = "text")]
-    pub request_id: RequestId,
-    /// The listener it came by.
-    pub listener: Name,
-    /// Who came.
-    #[serde(serialize_with = "text_or_null")]
-    pub client: Option<ClientAddr>,
-    /// The source whose network the address is in, if one that the route names.
-    pub source: Option<Name>,
-    /// The host asked for, as it came.
-    pub host: Option<String>,
-    /// The method.
-    pub method: String,
-    /// The path, without its query.
-    pub path: String,
-    /// The route, where one matched.
-    pub route: Option<String>,
-    /// `allow` or `deny`.
-    pub decision: Decision,
-    /// The reason's stable code: `accepted`, `delivered`, `signature_mismatch`, …
-    pub reason: &'static str,
-    /// The status answered.
-    pub status: u16,
-    /// `X-GitHub-Event`, where it is well formed.
-    pub event: Option<String>,
-    /// The payload's action.
-    pub action: Option<String>,
-    /// The payload's repository.
-    pub repository: Option<String>,
-    /// `X-GitHub-Delivery`, where it is well formed.
-    pub guid: Option<String>,
-    /// Which of the route's secrets matched, from 0.
-    pub secret: Option<usize>,
-    /// The spool's number, where it was stored.
-    #[serde(serialize_with = "number_or_null")]
-    pub delivery: Option<DeliveryId>,
-    /// Bytes of body read.
-    pub bytes: u64,
-    /// From the end of the head to the answer, in microseconds.
-    pub took_us: u64,
+/// The trail. Cheap to clone; records are written in order by a thread of its own. The default
+/// one counts what it is told and writes it nowhere.
+#[derive(Debug, Clone, Default)]
+pub struct Audit(Option<Arc<Trail>>);
+
+struct Trail {
+    wanted: AtomicBool,
+    queue: Arc<Queue>,
+    counts: Counts,
 }
 
-/// Whether it came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// It did.
-    Allow,
-    /// It did not.
-    Deny,
-}
-
-/// An attempt to deliver.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Delivery {
-    /// When it ended.
-    pub time: Timestamp,
-    /// The spool's number; absent in `through` mode.
-    #[serde(serialize_with = "number_or_null")]
-    pub delivery: Option<DeliveryId>,
-    /// The request that brought it.
-    #[serde(serialize_with = "text")]
-    pub request_id: RequestId,
-    /// GitHub's GUID.
-    pub guid: String,
-    /// Its route.
-    pub route: String,
-    /// The target.
-    pub target: Name,
-    /// The address that was dialled.
-    pub address: Option<std::net::SocketAddr>,
-    /// Which attempt this was, from 1.
-    pub attempt: u32,
-    /// What became of it: `delivered`, `retry`, `dead`, `probe_failed`.
-    pub outcome: &'static str,
-    /// What the target answered.
-    pub status: Option<u16>,
-    /// What went wrong.
-    pub error: Option<String>,
-    /// How long it took, in milliseconds.
-    pub took_ms: u64,
-}
-
-/// A connection that never came to a request.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Connection {
-    /// When.
-    pub time: Timestamp,
-    /// The listener.
-    pub listener: Name,
-    /// Who came, as far as is known.
-    #[serde(serialize_with = "text_or_null")]
-    pub client: Option<ClientAddr>,
-    /// Why it was dropped: `source_not_allowed`, `proxy_header`, `too_many_connections`, …
-    pub reason: &'static str,
-}
-
-/// Something that was done to the gateway.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Control {
-    /// When.
-    pub time: Timestamp,
-    /// What: `start`, `reload`, `redeliver`, `stop`.
-    pub action: &'static str,
-    /// By what way: `signal`, `admin_socket`, `admin_api`.
-    pub by: &'static str,
-    /// `ok`, or what went wrong.
-    pub outcome: String,
-}
-
-fn text<T: std::fmt::Display, S: serde::Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-fn text_or_null<T: std::fmt::Display, S: serde::Serializer>(
-    value: &Option<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
+impl std::fmt::Debug for Trail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trail")
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
     }
 }
-
-fn number_or_null<S: serde::Serializer>(
-    value: &Option<DeliveryId>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.serialize_some(&value.number()),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// The trail. Cheap to clone; records are written in order by a thread of its own.
-#[derive(Debug, Clone)]
-pub struct Audit;
 
 impl Audit {
-    /// Writes a record. Waits while the writer is behind, so that none is left out.
+    /// Opens the file and starts the thread that writes it. The metrics' recorder should be
+    /// installed before, since the trail keeps its counters.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, or there is no thread to be had.
+    pub fn start(settings: &Settings) -> Result<Self, AuditError> {
+        let file = open(settings)?;
+        let wanted = AtomicBool::new(file.is_some());
+        let queue = Arc::new(Queue::default());
+        let writer = Writer::new(Arc::clone(&queue), file);
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || writer.run())
+            .map_err(AuditError::Thread)?;
+        Ok(Self(Some(Arc::new(Trail {
+            wanted,
+            queue,
+            counts: Counts::new(),
+        }))))
+    }
+
+    /// Writes a record. Waits while the writer is behind, so that none is left out; one that
+    /// still finds no room after 2 s, or none while the file cannot be written, is counted as
+    /// lost.
     pub async fn record(&self, record: Record) {
-        std::future::ready(record).await;
+        let Some(trail) = &self.0 else { return };
+        if trail.offer(&record) {
+            return;
+        }
+        let until = Instant::now() + LONGEST_WAIT;
+        while trail.queue.condition().is_ok() {
+            let room = trail.queue.progress.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if trail.put(&record) {
+                return;
+            }
+            trail.queue.hurry();
+            if tokio::time::timeout_at(until, room).await.is_err() {
+                break;
+            }
+        }
+        trail.lose();
     }
 
     /// Writes a record from where nothing can wait; one that finds the queue full is counted as
     /// lost (`hubgate_audit_lost_total`) and logged.
     pub fn record_now(&self, record: Record) {
+        if let Some(trail) = &self.0
+            && !trail.offer(&record)
+        {
+            trail.lose();
+        }
         drop(record);
     }
+
+    /// Opens the file that the settings name, the same one again or another, and goes on in it.
+    ///
+    /// # Errors
+    /// Where it cannot be opened: the trail goes on where it was.
+    pub fn reopen(&self, settings: &Settings) -> Result<(), AuditError> {
+        let Some(trail) = &self.0 else { return Ok(()) };
+        let file = open(settings)?;
+        trail.wanted.store(file.is_some(), Ordering::Release);
+        trail.queue.reopen(file);
+        Ok(())
+    }
+
+    /// Whether records reach the file; what went wrong, where they do not.
+    ///
+    /// # Errors
+    /// What the system said of the last write, while writing fails.
+    pub fn condition(&self) -> Result<(), Arc<str>> {
+        self.0
+            .as_ref()
+            .map_or(Ok(()), |trail| trail.queue.condition())
+    }
+
+    /// Waits until all that was recorded is written; for 5 s at most.
+    pub async fn flush(&self) {
+        let Some(trail) = &self.0 else { return };
+        let target = trail.queue.hurry();
+        let written = async {
+            loop {
+                let progress = trail.queue.progress.notified();
+                tokio::pin!(progress);
+                progress.as_mut().enable();
+                if trail.queue.written(target) {
+                    return;
+                }
+                progress.await;
+            }
+        };
+        if tokio::time::timeout(LONGEST_FLUSH, written).await.is_err() {
+            tracing::error!("the audit trail's last records could not be written in time");
+        }
+    }
+
+    /// Writes what waits and ends the thread. Records that come later are counted as lost.
+    pub async fn close(&self) {
+        self.flush().await;
+        if let Some(trail) = &self.0 {
+            trail.queue.close();
+        }
+    }
 }
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl Trail {
+    /// Counts the record and queues it where a file wants it; false where there is no room.
+    fn offer(&self, record: &Record) -> bool {
+        self.counts.of(record).increment(1);
+        !self.wanted.load(Ordering::Acquire) || self.put(record)
+    }
+
+    fn put(&self, record: &Record) -> bool {
+        line::with(record, |line| self.queue.put(line))
+    }
+
+    fn lose(&self) {
+        self.counts.lost.increment(1);
+        if self.queue.begin_losing() {
+            tracing::error!(
+                "audit records are lost: the queue is full; hubgate_audit_lost_total counts them"
+            );
+        }
+    }
+}
+
+/// Counters held, so that a record costs no look-up.
+struct Counts {
+    requests: metrics::Counter,
+    deliveries: metrics::Counter,
+    connections: metrics::Counter,
+    controls: metrics::Counter,
+    lost: metrics::Counter,
+}
+
+impl Counts {
+    fn new() -> Self {
+        let kind =
+            |kind: &'static str| metrics::counter!("hubgate_audit_records_total", "kind" => kind);
+        Self {
+            requests: kind("request"),
+            deliveries: kind("delivery"),
+            connections: kind("connection"),
+            controls: kind("control"),
+            lost: metrics::counter!("hubgate_audit_lost_total"),
+        }
+    }
+
+    const fn of(&self, record: &Record) -> &metrics::Counter {
+        match record {
+            Record::Request(_) => &self.requests,
+            Record::Delivery(_) => &self.deliveries,
+            Record::Connection(_) => &self.connections,
+            Record::Control(_) => &self.controls,
+        }
+    }
+}
+
+fn open(settings: &Settings) -> Result<Option<std::fs::File>, AuditError> {
+    settings.file.as_deref().map(writer::open).transpose()
+}
+
+/// A request waits this long for a slow disk before its record is given up.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A stop waits this long for the last records.
+const LONGEST_FLUSH: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -6,4 +6,6 @@ pub mod metric;
 mod tasks;
 
 pub use audit::Audit;
+pub use log::Log;
+pub use metric::Metrics;
 pub use tasks::Tasks;

@@ -1,0 +1,364 @@
+//! The table of what is served, and the answers that are a look at something.
+
+use super::answer::{
+    Certificate, Condition, Failure, Readiness, Refreshed, Reloaded, Route, Source, Spool, Status,
+    Target, TargetState, rfc3339,
+};
+use super::door::Door;
+use super::failure::Refusal;
+use super::guard::{Guard, Standing};
+use super::{Parts, deliveries, openapi};
+use crate::spool;
+use crate::telemetry::audit::{Control, Record};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Json, Router};
+use http::{HeaderValue, StatusCode, header};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Every path that is served, with the method it answers.
+pub(super) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Parts>)> {
+    vec![
+        ("GET", "/healthz", get(healthz)),
+        ("GET", "/readyz", get(readyz)),
+        ("GET", "/metrics", get(metrics)),
+        ("GET", "/api/v1/openapi.json", get(openapi)),
+        ("GET", "/api/v1/status", get(status)),
+        ("GET", "/api/v1/routes", get(list_routes)),
+        ("GET", "/api/v1/sources", get(sources)),
+        ("POST", "/api/v1/sources/refresh", post(refresh)),
+        ("GET", "/api/v1/certificates", get(certificates)),
+        ("GET", "/api/v1/targets", get(targets)),
+        ("GET", "/api/v1/deliveries", get(deliveries::list)),
+        (
+            "POST",
+            "/api/v1/deliveries/redeliver",
+            post(deliveries::redeliver_found),
+        ),
+        ("GET", "/api/v1/deliveries/{id}", get(deliveries::show)),
+        ("GET", "/api/v1/deliveries/{id}/body", get(deliveries::body)),
+        (
+            "POST",
+            "/api/v1/deliveries/{id}/redeliver",
+            post(deliveries::redeliver),
+        ),
+        ("POST", "/api/v1/reload", post(reload)),
+    ]
+}
+
+/// The table as a service.
+pub(super) fn router(parts: Parts, guard: Guard) -> Router {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (_, path, route)| {
+            router.route(path, route)
+        })
+        .fallback(async || Refusal::NoRoute)
+        .method_not_allowed_fallback(async || Refusal::Method)
+        .with_state(parts)
+        .layer(from_fn_with_state(guard, receive))
+}
+
+/// The bounds and the guard, before any route.
+async fn receive(
+    State(guard): State<Guard>,
+    Extension(door): Extension<Door>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let mut response = match admit(&guard, door, request).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("hubgate_admin_requests_total", "door" => by(door), "status" => status)
+        .increment(1);
+    metrics::histogram!("hubgate_admin_request_seconds").record(began.elapsed().as_secs_f64());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+async fn admit(guard: &Guard, door: Door, request: Request) -> Result<Request, Refusal> {
+    let health = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let standing = guard.admit(&request, door, health)?;
+    let (mut head, body) = request.into_parts();
+    head.extensions.insert(standing);
+    let whole = axum::body::to_bytes(body, LARGEST_BODY);
+    match tokio::time::timeout(LONGEST_BODY, whole).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(head, body.into())),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Body),
+    }
+}
+
+/// The way a request came, as the audit trail names it.
+pub(super) const fn by(door: Door) -> &'static str {
+    match door {
+        Door::Socket => "admin_socket",
+        Door::Tcp { .. } => "admin_api",
+    }
+}
+
+/// Runs what changes something to its end, whether the one who asked stays or not.
+pub(super) async fn to_its_end<T, F>(parts: &Parts, work: F) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let (done, ended) = tokio::sync::oneshot::channel();
+    parts.tasks.spawn("admin-action", async move {
+        // The one who asked may be gone.
+        let _unheard = done.send(work.await);
+    });
+    ended.await.ok().ok_or(Refusal::CutShort)
+}
+
+/// Records what a person did.
+pub(super) async fn record(parts: &Parts, action: &'static str, door: Door, outcome: String) {
+    let control = Control {
+        time: parts.clock.now(),
+        action,
+        by: by(door),
+        outcome,
+    };
+    parts.audit.record(Record::Control(control)).await;
+}
+
+/// Is the process alive? Says so without looking at anything.
+#[utoipa::path(get, path = "/healthz", tag = "health", security(()),
+    responses((status = 200, description = "It is", body = String)))]
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Is traffic taken? Over TCP without the token the reasons are left out.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()),
+    responses((status = 200, description = "It is", body = Readiness),
+        (status = 503, description = "It is not: draining, or nothing can be stored", body = Readiness)))]
+pub(super) async fn readyz(
+    State(parts): State<Parts>,
+    Extension(standing): Extension<Standing>,
+) -> Response {
+    let mut readiness = readiness(&parts);
+    if standing == Standing::Stranger {
+        readiness.reasons.clear();
+        readiness.warnings.clear();
+    }
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(readiness)).into_response()
+}
+
+/// Everything that is counted and measured, in Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn metrics(State(parts): State<Parts>) -> Response {
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    (kind, parts.metrics.render()).into_response()
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "gateway",
+    responses((status = 200, description = "The OpenAPI document", body = Object),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn openapi() -> Response {
+    Json(openapi::document()).into_response()
+}
+
+/// A glance at the running gateway.
+#[utoipa::path(get, path = "/api/v1/status", tag = "gateway",
+    responses((status = 200, description = "How it is", body = Status),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn status(State(parts): State<Parts>) -> Result<Json<Status>, Refusal> {
+    let running = parts.view.status();
+    let spool = parts.view.spool();
+    let room = spool.room();
+    let (condition, why) = match spool.condition() {
+        spool::Condition::Ready => (Condition::Ready, None),
+        spool::Condition::Full(why) => (Condition::Full, Some(why.to_string())),
+        spool::Condition::Broken(why) => (Condition::Broken, Some(why.to_string())),
+    };
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: running.started.to_string(),
+        uptime_seconds: parts.clock.now().since(running.started).as_secs(),
+        readiness: readiness(&parts),
+        listeners: running.listeners,
+        routes: parts.view.routes(),
+        targets: with_depths(&parts).await?,
+        sources: parts.view.sources(),
+        spool: Spool {
+            condition,
+            why,
+            used_bytes: room.used,
+            limit_bytes: room.limit,
+            deliveries: room.deliveries,
+        },
+    }))
+}
+
+/// The routes.
+#[utoipa::path(get, path = "/api/v1/routes", tag = "gateway",
+    responses((status = 200, description = "Every route", body = [Route]),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn list_routes(State(parts): State<Parts>) -> Json<Vec<Route>> {
+    Json(parts.view.routes())
+}
+
+/// The sources and the age of their lists.
+#[utoipa::path(get, path = "/api/v1/sources", tag = "sources",
+    responses((status = 200, description = "Every source", body = [Source]),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn sources(State(parts): State<Parts>) -> Json<Vec<Source>> {
+    Json(parts.view.sources())
+}
+
+/// Fetches every source list that is fetched, now.
+#[utoipa::path(post, path = "/api/v1/sources/refresh", tag = "sources",
+    responses((status = 200, description = "What each came to", body = [Refreshed]),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn refresh(
+    State(parts): State<Parts>,
+    Extension(door): Extension<Door>,
+) -> Result<Json<Vec<Refreshed>>, Refusal> {
+    let own = parts.clone();
+    let refreshed = to_its_end(&parts, async move {
+        let refreshed = own.view.refresh_sources().await;
+        let failed = refreshed.iter().filter(|one| one.error.is_some()).count();
+        let outcome = match failed {
+            0 => "ok".to_owned(),
+            failed => format!("{failed} of {} failed", refreshed.len()),
+        };
+        record(&own, "refresh_sources", door, outcome).await;
+        refreshed
+    });
+    Ok(Json(refreshed.await?))
+}
+
+/// The certificates that are chosen from.
+#[utoipa::path(get, path = "/api/v1/certificates", tag = "gateway",
+    responses((status = 200, description = "Every certificate", body = [Certificate]),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn certificates(State(parts): State<Parts>) -> Json<Vec<Certificate>> {
+    Json(parts.view.certificates())
+}
+
+/// The targets and what waits for them.
+#[utoipa::path(get, path = "/api/v1/targets", tag = "deliveries",
+    responses((status = 200, description = "Every target", body = [Target]),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn targets(State(parts): State<Parts>) -> Result<Json<Vec<Target>>, Refusal> {
+    Ok(Json(with_depths(&parts).await?))
+}
+
+/// Reads the configuration again. A wrong one changes nothing.
+#[utoipa::path(post, path = "/api/v1/reload", tag = "gateway",
+    responses((status = 200, description = "What changed", body = Reloaded),
+        (status = 422, description = "What is wrong with the new configuration", body = Failure),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn reload(
+    State(parts): State<Parts>,
+    Extension(door): Extension<Door>,
+) -> Result<Json<Reloaded>, Refusal> {
+    let own = parts.clone();
+    let outcome = to_its_end(&parts, async move {
+        let outcome = own.view.reload().await;
+        let told = outcome
+            .as_ref()
+            .map_or_else(Clone::clone, |_| "ok".to_owned());
+        record(&own, "reload", door, told).await;
+        outcome
+    });
+    match outcome.await? {
+        Ok(outcome) => Ok(Json(Reloaded { outcome })),
+        Err(why) => Err(Refusal::Reload(why)),
+    }
+}
+
+fn readiness(parts: &Parts) -> Readiness {
+    let mut reasons = parts.view.ready().err().unwrap_or_default();
+    if let spool::Condition::Full(why) | spool::Condition::Broken(why) =
+        parts.view.spool().condition()
+        && !reasons.iter().any(|reason| reason.contains(&*why))
+    {
+        reasons.push(format!("nothing can be stored: {why}"));
+    }
+    // Webhooks that are turned away are lost, and a gap in the trail is counted: a warning.
+    let audit = parts.audit.condition().err();
+    let audit = audit.map(|why| format!("the audit trail cannot be written: {why}"));
+    let stale = parts
+        .view
+        .sources()
+        .into_iter()
+        .filter(|source| source.stale);
+    let stale = stale.map(|source| format!("source list `{}` is out of date", source.name));
+    Readiness {
+        ready: reasons.is_empty(),
+        reasons,
+        warnings: audit.into_iter().chain(stale).collect(),
+    }
+}
+
+async fn with_depths(parts: &Parts) -> Result<Vec<Target>, Refusal> {
+    let mut depths: BTreeMap<_, _> = parts.view.spool().depths().await?.into_iter().collect();
+    let now = parts.clock.now();
+    let join = |name: String, url, routes, state, depth: spool::Depth| {
+        let (last_error_at, last_error) = depth.last_error.unzip();
+        Target {
+            name,
+            url,
+            routes,
+            state,
+            pending: depth.pending,
+            dead: depth.dead,
+            oldest: depth.oldest.map(rfc3339),
+            oldest_age_seconds: depth.oldest.map(|oldest| now.since(oldest).as_secs()),
+            last_error,
+            last_error_at: last_error_at.map(rfc3339),
+        }
+    };
+    let mut targets = Vec::new();
+    for target in parts.view.targets() {
+        let depth = depths.remove(&target.name).unwrap_or_default();
+        targets.push(join(
+            target.name,
+            Some(target.url),
+            target.routes,
+            target.state,
+            depth,
+        ));
+    }
+    // Those that no route names any more, while something is left for them.
+    depths.retain(|_, depth| depth.pending + depth.dead > 0);
+    for (name, depth) in depths {
+        targets.push(join(
+            name,
+            None,
+            Vec::new(),
+            TargetState::Unconfigured,
+            depth,
+        ));
+    }
+    Ok(targets)
+}
+
+/// A filter is a few hundred bytes.
+const LARGEST_BODY: usize = 64 << 10;
+const LONGEST_BODY: Duration = Duration::from_secs(10);

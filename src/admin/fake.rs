@@ -1,0 +1,389 @@
+//! A gateway that is none, for the tests of what looks at one: a view and a spool whose answers a
+//! test sets, behind real doors.
+
+use super::answer::{Certificate, Listener, Refreshed, Route, Source, TargetState};
+use super::{Parts, Running, Settings, Target, View};
+use crate::spool::{
+    Attempt, Claim, Claimed, Condition, Depth, Detail, Header, Intake, Order, Page, Put, PutError,
+    Query, Room, Settlement, Spool, SpoolError, Standing, State, Summary,
+};
+use crate::telemetry::{Audit, Metrics, Tasks, audit};
+use crate::types::{Clock, DeliveryId, Name, Timestamp};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+#[derive(Debug)]
+struct Fixed;
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+fn ago(seconds: u64) -> Timestamp {
+    NOW.before(std::time::Duration::from_secs(seconds))
+}
+
+/// What a test sets, and what was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) ready: Result<(), Vec<String>>,
+    pub(crate) reload: Result<String, String>,
+    pub(crate) condition: Condition,
+    pub(crate) body: Bytes,
+    pub(crate) asked: Vec<String>,
+    pub(crate) broken: bool,
+    /// Where it is set, a reload waits for it.
+    pub(crate) slow: Option<Arc<tokio::sync::Notify>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Fake(Arc<Mutex<Scene>>);
+
+impl Fake {
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Scene)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn scene(&self) -> Scene {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn heard(&self, what: String) -> Result<(), SpoolError> {
+        self.set(|scene| scene.asked.push(what));
+        if self.scene().broken {
+            return Err(SpoolError {
+                tried: "read a delivery",
+                why: "the disk is gone".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Doors that are open, in front of a fake.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) fake: Fake,
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) socket: PathBuf,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) tasks: Tasks,
+    pub(crate) audit: Audit,
+}
+
+impl Open {
+    pub(crate) async fn doors(settings: impl FnOnce(&Path) -> Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(dir.path());
+        let doors = super::open(&settings).await.unwrap();
+        let fake = Fake(Arc::new(Mutex::new(Scene {
+            ready: Ok(()),
+            reload: Ok("2 routes added".to_owned()),
+            condition: Condition::Ready,
+            body: Bytes::from_static(b"{\"zen\":\"Keep it simple\"}"),
+            asked: Vec::new(),
+            broken: false,
+            slow: None,
+        })));
+        let trail = audit::Settings {
+            file: Some(dir.path().join("audit.jsonl")),
+        };
+        let (tasks, audit) = (Tasks::new(), Audit::start(&trail).unwrap());
+        let address = doors.address();
+        doors.serve(Parts {
+            view: Arc::new(fake.clone()),
+            audit: audit.clone(),
+            metrics: Metrics::install().unwrap(),
+            clock: Arc::new(Fixed),
+            tasks: tasks.clone(),
+        });
+        Self {
+            fake,
+            socket: settings.socket,
+            dir,
+            address,
+            tasks,
+            audit,
+        }
+    }
+
+    /// The lines of the audit trail so far.
+    pub(crate) async fn trail(&self) -> Vec<serde_json::Value> {
+        self.audit.flush().await;
+        std::fs::read_to_string(self.dir.path().join("audit.jsonl"))
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+#[async_trait]
+impl View for Fake {
+    fn status(&self) -> Running {
+        Running {
+            started: ago(90_061),
+            listeners: vec![Listener {
+                name: "public".to_owned(),
+                address: "[::]:443".to_owned(),
+                tls: true,
+            }],
+        }
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        vec![Route {
+            key: "hooks.example.com/jira".to_owned(),
+            from: vec!["github-hooks".to_owned()],
+            mode: "store".to_owned(),
+            events: vec!["push".to_owned(), "pull_request.opened".to_owned()],
+            targets: vec!["jira".to_owned(), "jenkins".to_owned()],
+        }]
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let fetched = Source {
+            name: "github-hooks".to_owned(),
+            origin: "https://api.github.com/meta".to_owned(),
+            networks: 6,
+            fetched: Some(ago(754).to_string()),
+            age_seconds: Some(754),
+            stale: false,
+            last_error: None,
+        };
+        vec![
+            fetched.clone(),
+            Source {
+                name: "old".to_owned(),
+                age_seconds: Some(400_000),
+                stale: true,
+                last_error: Some("cannot fetch".to_owned()),
+                ..fetched
+            },
+            Source {
+                name: "flow".to_owned(),
+                origin: "configuration".to_owned(),
+                networks: 2,
+                fetched: None,
+                age_seconds: None,
+                stale: false,
+                last_error: None,
+            },
+        ]
+    }
+
+    fn certificates(&self) -> Vec<Certificate> {
+        vec![Certificate {
+            hosts: vec!["hooks.example.com".to_owned()],
+            origin: "self-signed".to_owned(),
+            not_after: None,
+            days_left: None,
+            last_error: None,
+        }]
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        let target = |name: &str, state| Target {
+            name: name.to_owned(),
+            url: format!("http://{name}.corp.internal/"),
+            routes: vec!["hooks.example.com/jira".to_owned()],
+            state,
+        };
+        vec![
+            target("jira", TargetState::Up),
+            target("jenkins", TargetState::Down),
+        ]
+    }
+
+    fn spool(&self) -> Arc<dyn Spool> {
+        Arc::new(self.clone())
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        self.scene().ready
+    }
+
+    async fn reload(&self) -> Result<String, String> {
+        self.set(|scene| scene.asked.push("reload begins".to_owned()));
+        if let Some(slow) = self.scene().slow {
+            slow.notified().await;
+        }
+        self.set(|scene| scene.asked.push("reload ends".to_owned()));
+        self.scene().reload
+    }
+
+    async fn refresh_sources(&self) -> Vec<Refreshed> {
+        vec![
+            Refreshed {
+                source: "github-hooks".to_owned(),
+                networks: 6,
+                changed: true,
+                error: None,
+            },
+            Refreshed {
+                source: "old".to_owned(),
+                networks: 6,
+                changed: false,
+                error: Some("it answers 500".to_owned()),
+            },
+        ]
+    }
+}
+
+fn summary() -> Summary {
+    let standing = |target: &str, state, next, status, error: Option<&str>| Standing {
+        target: target.to_owned(),
+        state,
+        attempts: 1,
+        next,
+        status,
+        error: error.map(ToOwned::to_owned),
+    };
+    Summary {
+        id: 42,
+        route: "hooks.example.com/jira".to_owned(),
+        received: ago(60),
+        guid: "72d3162e-cc78-11e3-81ab-4c9367dc0958".to_owned(),
+        hook: "7".to_owned(),
+        event: "pull_request".to_owned(),
+        action: Some("opened".to_owned()),
+        repository: Some("acme/web".to_owned()),
+        size: 24,
+        earlier: None,
+        targets: vec![
+            standing("jira", State::Delivered, None, Some(204), None),
+            standing(
+                "jenkins",
+                State::Pending,
+                Some(NOW),
+                Some(503),
+                Some("answered 503\u{1b}[2J"),
+            ),
+        ],
+    }
+}
+
+#[async_trait]
+impl Spool for Fake {
+    async fn put(&self, _: Intake) -> Result<Put, PutError> {
+        Err(PutError::Busy)
+    }
+
+    async fn claim(&self, _: Claim) -> Result<Vec<Claimed>, SpoolError> {
+        Ok(Vec::new())
+    }
+
+    async fn settle(&self, _: Settlement) -> Result<(), SpoolError> {
+        Ok(())
+    }
+
+    async fn next_due(&self, _: &Name, _: Order) -> Result<Option<Timestamp>, SpoolError> {
+        Ok(None)
+    }
+
+    async fn arrival(&self, _: &Name) {}
+
+    async fn find(
+        &self,
+        query: Query,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Page, SpoolError> {
+        self.heard(format!("find {query:?} {before:?} {limit}"))?;
+        let older = Summary {
+            id: 41,
+            event: "push".to_owned(),
+            action: None,
+            ..summary()
+        };
+        Ok(Page {
+            deliveries: vec![summary(), older],
+            next: Some(DeliveryId::new(41)),
+        })
+    }
+
+    async fn show(&self, id: DeliveryId) -> Result<Option<Detail>, SpoolError> {
+        self.heard(format!("show {id}"))?;
+        if id.number() != 42 {
+            return Ok(None);
+        }
+        let header = Header {
+            name: "x-github-event".into(),
+            value: b"pull_request".as_slice().into(),
+        };
+        Ok(Some(Detail {
+            summary: summary(),
+            client: "192.30.252.44".to_owned(),
+            request: "0190163d8694739b88b2dd45ec4bb5a5".to_owned(),
+            headers: vec![(
+                header.name.to_string(),
+                String::from_utf8_lossy(&header.value).into_owned(),
+            )],
+            body: self.scene().body,
+            attempts: vec![Attempt {
+                target: "jenkins".to_owned(),
+                at: ago(30),
+                took_ms: 12,
+                status: Some(503),
+                error: Some("answered 503".to_owned()),
+            }],
+        }))
+    }
+
+    async fn redeliver(&self, id: DeliveryId, target: Option<&str>) -> Result<u64, SpoolError> {
+        self.heard(format!("redeliver {id} {target:?}"))?;
+        Ok(match (id.number(), target) {
+            (42, None) => 2,
+            (42, Some("jira")) => 1,
+            _ => 0,
+        })
+    }
+
+    async fn redeliver_found(&self, query: Query) -> Result<u64, SpoolError> {
+        self.heard(format!("redeliver_found {query:?}"))?;
+        Ok(17)
+    }
+
+    async fn depths(&self) -> Result<Vec<(String, Depth)>, SpoolError> {
+        self.heard("depths".to_owned())?;
+        let failed = Some((ago(5), "connection refused".to_owned()));
+        let depth = |pending, dead, last_error| Depth {
+            pending,
+            dead,
+            oldest: (pending > 0).then(|| ago(3_700)),
+            last_error,
+        };
+        Ok(vec![
+            ("jenkins".to_owned(), depth(3, 1, failed)),
+            ("forgotten".to_owned(), depth(2, 0, None)),
+            ("empty".to_owned(), depth(0, 0, None)),
+        ])
+    }
+
+    fn condition(&self) -> Condition {
+        self.scene().condition
+    }
+
+    fn room(&self) -> Room {
+        Room {
+            used: 1_300_000_000,
+            limit: 20 << 30,
+            deliveries: 1234,
+        }
+    }
+
+    async fn forget(&self, _: Timestamp) -> Result<u64, SpoolError> {
+        Ok(0)
+    }
+
+    async fn close(&self) {}
+}

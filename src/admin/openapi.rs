@@ -1,0 +1,61 @@
+//! The API's own description, made of the routes and the answers.
+
+use super::{api, deliveries};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+/// The OpenAPI document of the admin API.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "hubgate admin API",
+        description = "How a running gateway is watched and told what to do. Served on the Unix \
+            socket `[admin].socket` to whoever may open it, and on `[admin].address` to whoever \
+            shows `[admin].token`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        api::healthz,
+        api::readyz,
+        api::metrics,
+        api::openapi,
+        api::status,
+        api::list_routes,
+        api::sources,
+        api::refresh,
+        api::certificates,
+        api::targets,
+        api::reload,
+        deliveries::list,
+        deliveries::redeliver_found,
+        deliveries::show,
+        deliveries::body,
+        deliveries::redeliver,
+    ),
+    tags(
+        (name = "health", description = "For load balancers and Prometheus"),
+        (name = "gateway", description = "What runs"),
+        (name = "sources", description = "Who may come"),
+        (name = "deliveries", description = "What was accepted, and what became of it"),
+    ),
+    modifiers(&Token),
+    security((), ("token" = [])),
+)]
+struct Api;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(
+            "token",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+        );
+    }
+}
