@@ -127,8 +127,9 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
     }
 
     async fn secure(&self, tls: &Tls, io: ReadAhead, known: &mut Connection) -> Option<Wire> {
+        self.meters.handshakes.increment(1);
         let started = Instant::now();
-        let handshake = tls.accept(io, self.listener.h2, &self.meters);
+        let handshake = tls.accept(io, self.listener.h2);
         let stream = match timeout(self.deadlines.handshake, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(failed)) => {

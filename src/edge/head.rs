@@ -29,8 +29,10 @@ pub struct Head {
 pub enum Body {
     /// After this many bytes.
     Length(u64),
-    /// Where its chunks say, or, after an upgrade, nowhere.
-    Open,
+    /// Where its chunks say.
+    Chunked,
+    /// Nowhere, if the application agrees to the upgrade that is asked for.
+    Upgrade,
 }
 
 /// Why a head is refused.
@@ -212,8 +214,8 @@ impl Fields {
             (Some(_), true) => Err(Refusal::Malformed(
                 "there are both a Content-Length and a Transfer-Encoding",
             )),
-            (_, true) => Ok(Body::Open),
-            _ if self.upgrade => Ok(Body::Open),
+            _ if self.upgrade => Ok(Body::Upgrade),
+            (_, true) => Ok(Body::Chunked),
             (length, false) => Ok(Body::Length(length.unwrap_or(0))),
         }
     }

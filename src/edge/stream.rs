@@ -45,8 +45,8 @@ impl Io {
     }
 }
 
-/// Where the bytes below go when pingora closes a connection: their owner may have to read on, so
-/// that the client sees the answer.
+/// Where the bytes below go when pingora closes a connection before it read the whole request:
+/// their owner has to read on, so that the client sees the answer.
 pub(super) type Slot = Arc<Mutex<Option<Io>>>;
 
 #[derive(Debug)]
@@ -55,12 +55,13 @@ pub(super) struct Wire {
     io: Option<Io>,
     tls: Option<Arc<SslDigest>>,
     deadlines: Arc<Deadlines>,
-    closed: Slot,
+    unread: Slot,
     /// Read from the peer, and not by pingora yet.
     held: BytesMut,
     /// How many bytes pingora may still read: those of this request.
     allowance: Allowance,
-    pace: Pace,
+    /// Of a body; what follows an upgrade may rest as long as it likes.
+    pace: Option<Pace>,
     /// Written by pingora, and not to the peer yet.
     out: Vec<u8>,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -86,18 +87,18 @@ impl Wire {
             io: Some(io),
             tls,
             deadlines,
-            closed: Slot::default(),
+            unread: Slot::default(),
             held: BytesMut::new(),
             allowance: Allowance::Bytes(0),
-            pace: Pace::default(),
+            pace: None,
             out: Vec::new(),
             stalled: None,
         }
     }
 
-    /// Where the bytes below will be once this is dropped.
+    /// Where the bytes below will be once this is dropped in the middle of a request.
     pub(super) fn slot(&self) -> Slot {
-        Arc::clone(&self.closed)
+        Arc::clone(&self.unread)
     }
 
     /// What was read and belongs to no request yet.
@@ -113,17 +114,20 @@ impl Wire {
     /// Lets pingora read this request, and nothing beyond it.
     pub(super) fn begin(&mut self, head: Head) {
         self.held.advance(head.blank.min(self.held.len()));
-        self.pace = Pace::default();
         self.stalled = None;
-        self.allowance = match head.body {
-            Body::Length(body) => Allowance::Bytes(body.saturating_add(head.length as u64)),
-            Body::Open => Allowance::Unbounded,
+        (self.allowance, self.pace) = match head.body {
+            Body::Length(body) => (
+                Allowance::Bytes(body.saturating_add(head.length as u64)),
+                Some(Pace::default()),
+            ),
+            Body::Chunked => (Allowance::Unbounded, Some(Pace::default())),
+            Body::Upgrade => (Allowance::Unbounded, None),
         };
     }
 
     /// Lets pingora read whatever comes, as HTTP/2 needs it.
-    pub(super) const fn begin_unbounded(&mut self) {
-        self.allowance = Allowance::Unbounded;
+    pub(super) fn begin_unbounded(&mut self) {
+        (self.allowance, self.pace) = (Allowance::Unbounded, None);
     }
 
     /// Whether all of the request was read, so that another can follow.
@@ -179,14 +183,14 @@ impl Wire {
         } else if most == room {
             let read = Pin::new(self.io()?).poll_read(cx, buf);
             let length = room - buf.remaining();
-            self.pace.note(&read, length, &self.deadlines)?;
+            self.keep_pace(&read, length)?;
             ready!(read)?;
             length
         } else {
             let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
             let read = Pin::new(self.io()?).poll_read(cx, &mut part);
             let length = part.filled().len();
-            self.pace.note(&read, length, &self.deadlines)?;
+            self.keep_pace(&read, length)?;
             ready!(read)?;
             buf.advance(length);
             length
@@ -195,6 +199,13 @@ impl Wire {
             *left = left.saturating_sub(length as u64);
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn keep_pace(&mut self, read: &Poll<io::Result<()>>, length: usize) -> io::Result<()> {
+        match &mut self.pace {
+            Some(pace) => pace.note(read, length, &self.deadlines),
+            None => Ok(()),
+        }
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -256,7 +267,9 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = self.io.take();
+        if self.allowance != Allowance::Bytes(0) {
+            *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = self.io.take();
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The TLS that we speak: versions, protocols, resumption, and which certificate for which name.
 
 use super::certificate::Store;
-use super::metric::Meters;
 use super::read_ahead::ReadAhead;
 use arc_swap::ArcSwap;
 use rustls::crypto::aws_lc_rs;
@@ -73,7 +72,6 @@ impl Tls {
         &self,
         io: ReadAhead,
         h2: bool,
-        meters: &Meters,
     ) -> Result<Box<TlsStream<ReadAhead>>, Failed> {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), io);
         let mut start = hello.await.map_err(|failure| Failed::from(&failure))?;
@@ -91,7 +89,6 @@ impl Tls {
             }
             return Err(Failed::UnknownName);
         }
-        meters.handshakes.increment(1);
         match start.into_stream(self.config(h2)).await {
             Ok(stream) => Ok(Box::new(stream)),
             Err(failure) => Err(Failed::from(&failure)),

@@ -20,12 +20,12 @@ fn a_complete_head_says_where_it_and_its_body_end() {
         (
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
             0,
-            Body::Open,
+            Body::Chunked,
         ),
         (
             "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
             0,
-            Body::Open,
+            Body::Upgrade,
         ),
         ("GET / HTTP/1.0\r\n\r\n", 0, Body::Length(0)),
     ];
