@@ -87,7 +87,7 @@ const MOST_REPORTS: usize = 1_000;
 
 type Key = (Name, Reason, Option<IpAddr>);
 
-/// Counts dropped connections and tells the witness of them, at most [`MOST_REPORTS`] in a minute.
+/// Counts dropped connections and tells the witness of them, at most a thousand times a minute.
 #[derive(Debug)]
 pub struct Ledger {
     witness: Arc<dyn Witness>,

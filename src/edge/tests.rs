@@ -699,6 +699,7 @@ async fn a_body_slower_than_the_least_rate_is_cut_off() {
     let mut setup = plain();
     setup.deadlines.body_gap = SHORT;
     setup.deadlines.body_rate = 1 << 20;
+    setup.deadlines.linger = Duration::ZERO;
     let run = setup.run();
     let mut stream = run.tcp().await;
     stream
