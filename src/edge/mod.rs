@@ -4,12 +4,34 @@
 //! address → PROXY header, where the listener has one → TLS → one request head at a time, within
 //! its deadlines → handed to the application, with what is known of the connection.
 
+mod admission;
+mod bounds;
 pub mod certificate;
+mod connection;
+mod door;
+mod dropped;
+mod front;
+pub mod head;
+mod metric;
+pub mod proxy_header;
+mod read_ahead;
+mod redirect;
+mod serve;
 pub mod source;
+mod stream;
+mod tls;
+
+pub use admission::Entry;
+pub use bounds::{Bounds, Connections};
+pub use connection::{Connection, connection};
+pub use door::{BindError, Door, House};
+pub use dropped::{Dropped, Ledger, Reason, Witness};
+pub use tls::{Tls, TlsError};
 
 use crate::types::Name;
 use ipnet::IpNet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// `[[listen]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,3 +49,50 @@ pub struct Listener {
     /// Load balancers whose PROXY headers are required; connections from others are dropped.
     pub proxy_protocol: Option<Vec<IpNet>>,
 }
+
+/// How long a client may take over each thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From the connection to the end of its PROXY header.
+    pub proxy_header: Duration,
+    /// The TLS handshake, in all.
+    pub handshake: Duration,
+    /// From the connection (or its handshake) to the first byte of its first request.
+    pub first_request: Duration,
+    /// From the first byte of a request to the end of its head.
+    pub head: Duration,
+    /// From an answer to the first byte of the next request; on HTTP/2, without any request.
+    pub keep_alive: Duration,
+    /// Between two pieces of a body.
+    pub body_gap: Duration,
+    /// What a body must bring in the mean, in bytes a second of waiting for it, after a first
+    /// [`Deadlines::body_gap`] for nothing.
+    pub body_rate: u64,
+    /// For a piece of an answer to be taken.
+    pub write: Duration,
+    /// For the rest of a body that the application did not read.
+    pub drain_body: Duration,
+    /// How long what a refused client still sends is read and thrown away, so that it sees the
+    /// answer instead of a reset.
+    pub linger: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            proxy_header: Duration::from_secs(3),
+            handshake: Duration::from_secs(10),
+            first_request: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(60),
+            body_gap: Duration::from_secs(30),
+            body_rate: 1024,
+            write: Duration::from_secs(30),
+            drain_body: Duration::from_secs(10),
+            linger: Duration::from_secs(5),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,12 @@
 //! Who an address belongs to: named lists of networks, looked up in nanoseconds.
+//!
+//! The settings are here, and where lists are looked up is [`Directory`]; who fetches lists and
+//! keeps them is elsewhere.
+
+mod directory;
+mod table;
+
+pub use directory::{Admission, Admitted, Directory, UnknownSource};
 
 use crate::types::Name;
 use ipnet::IpNet;
@@ -41,3 +49,6 @@ pub enum From {
     /// Addresses in one of these sources.
     Sources(Vec<Name>),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,12 @@
 //! Certificates by name, swapped while connections run.
+//!
+//! The settings are here; [`Store`] holds what is served. Nothing here opens a connection.
+
+mod pair;
+mod store;
+
+pub use pair::{Fault, Problem};
+pub use store::{Served, Store, Warning};
 
 use crate::types::{Host, SecretSource};
 use std::path::PathBuf;
@@ -34,3 +42,13 @@ pub struct HostPattern {
     /// The name, without the `*.`.
     pub name: Host,
 }
+
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.wildcard { "*." } else { "" })?;
+        self.name.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What is known of the connection that a request came by, for whoever serves the request.
+
+use crate::types::{ClientAddr, Name};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+tokio::task_local! {
+    static CONNECTION: Arc<Connection>;
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// The listener it came by.
+    pub listener: Name,
+    /// Who came: the client, not the load balancer in between.
+    pub client: ClientAddr,
+    /// Our end of it.
+    pub local: Option<SocketAddr>,
+    /// The version of TLS, such as `TLSv1.3`; none on a plain listener.
+    pub tls: Option<&'static str>,
+    /// The host that the client asked for in its handshake.
+    pub sni: Option<Box<str>>,
+    /// Whether it speaks HTTP/2.
+    pub h2: bool,
+    pub(super) requests: AtomicU64,
+    pub(super) shutdown: pingora::server::ShutdownWatch,
+}
+
+impl Connection {
+    /// How many requests came by it, this one included.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether it ends with the answer that is given now, because the gateway stops: say
+    /// `Connection: close` then.
+    #[must_use]
+    pub fn closing(&self) -> bool {
+        *self.shutdown.borrow()
+    }
+
+    /// Runs `work` as part of a request on this connection.
+    pub(super) async fn serve<W: Future>(self: Arc<Self>, work: W) -> W::Output {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        CONNECTION.scope(self, work).await
+    }
+}
+
+/// The connection that the request served by this task came by; `None` elsewhere.
+#[must_use]
+pub fn connection() -> Option<Arc<Connection>> {
+    CONNECTION.try_with(Arc::clone).ok()
+}

@@ -1,0 +1,168 @@
+//! The TLS that we speak: versions, protocols, resumption, and which certificate for which name.
+
+use super::certificate::Store;
+use super::read_ahead::ReadAhead;
+use arc_swap::ArcSwap;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{Acceptor, ServerSessionMemoryCache};
+use rustls::{ServerConfig, version};
+use std::io;
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt as _;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Sessions kept for TLS 1.2 clients that resume by id, as few still do; tickets keep nothing
+/// here.
+const SESSIONS: usize = 1_024;
+
+/// A fatal alert of this kind, in a record of its own (RFC 8446 section 6.2).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// The TLS of all doors.
+#[derive(Debug)]
+pub struct Tls {
+    store: Arc<Store>,
+    configs: ArcSwap<Configs>,
+}
+
+#[derive(Debug)]
+struct Configs {
+    /// The store's generation that they were made for.
+    generation: u64,
+    http1: Arc<ServerConfig>,
+    http2: Arc<ServerConfig>,
+}
+
+/// TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up TLS: {0}")]
+pub struct TlsError(#[from] rustls::Error);
+
+impl Tls {
+    /// TLS with the certificates of `store`.
+    ///
+    /// # Errors
+    /// Where the cryptographic library has no randomness for ticket keys.
+    pub fn new(store: Arc<Store>) -> Result<Arc<Self>, TlsError> {
+        let configs = ArcSwap::from_pointee(Configs::new(&store)?);
+        Ok(Arc::new(Self { store, configs }))
+    }
+
+    /// The configuration for now. One that was made for other certificates is made anew, so that
+    /// a ticket never outlives the certificate under which it was given.
+    fn config(&self, h2: bool) -> Arc<ServerConfig> {
+        let mut configs = self.configs.load_full();
+        if configs.generation != self.store.generation() {
+            match Configs::new(&self.store) {
+                Ok(new) => {
+                    configs = Arc::new(new);
+                    self.configs.store(Arc::clone(&configs));
+                }
+                Err(failure) => tracing::error!("{failure}; the one before stays in use"),
+            }
+        }
+        Arc::clone(if h2 { &configs.http2 } else { &configs.http1 })
+    }
+
+    /// The server's part of a handshake. A client that asks for a name without a certificate, or
+    /// for none, is told `unrecognized_name`: no certificate is shown to who does not know its
+    /// name.
+    pub(super) async fn accept(
+        &self,
+        io: ReadAhead,
+        h2: bool,
+    ) -> Result<Box<TlsStream<ReadAhead>>, Failed> {
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), io);
+        let mut start = hello.await.map_err(|failure| Failed::from(&failure))?;
+        let known = start
+            .client_hello()
+            .server_name()
+            .is_some_and(|name| self.store.find(name).is_some());
+        if !known {
+            let told = async {
+                start.io.write_all(&UNRECOGNIZED_NAME).await?;
+                start.io.shutdown().await
+            };
+            if let Err(failure) = told.await {
+                tracing::debug!("the client went before it was told: {failure}");
+            }
+            return Err(Failed::UnknownName);
+        }
+        match start.into_stream(self.config(h2)).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(failure) => Err(Failed::from(&failure)),
+        }
+    }
+}
+
+impl Configs {
+    fn new(store: &Arc<Store>) -> Result<Self, TlsError> {
+        let generation = store.generation();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(store) as _);
+        config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut http2 = config.clone();
+        http2.alpn_protocols.insert(0, b"h2".to_vec());
+        Ok(Self {
+            generation,
+            http1: Arc::new(config),
+            http2: Arc::new(http2),
+        })
+    }
+}
+
+/// Why a handshake failed, as metrics name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    UnknownName,
+    /// The client went away.
+    Closed,
+    /// What came is not TLS.
+    NotTls,
+    /// No version, cipher or protocol in common.
+    NothingInCommon,
+    /// The client refused: often it does not trust the certificate.
+    RefusedByClient,
+    Other,
+}
+
+impl Failed {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownName => "unknown_server_name",
+            Self::Closed => "closed",
+            Self::NotTls => "not_tls",
+            Self::NothingInCommon => "nothing_in_common",
+            Self::RefusedByClient => "refused_by_client",
+            Self::Other => "other",
+        }
+    }
+
+    fn from(failure: &io::Error) -> Self {
+        let Some(cause) = failure
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        else {
+            return Self::Closed;
+        };
+        tracing::debug!("TLS handshake failed: {cause}");
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "rustls may add errors, and they count as others"
+        )]
+        match cause {
+            rustls::Error::InvalidMessage(_) => Self::NotTls,
+            rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol => {
+                Self::NothingInCommon
+            }
+            rustls::Error::AlertReceived(_) => Self::RefusedByClient,
+            _ => Self::Other,
+        }
+    }
+}
