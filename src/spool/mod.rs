@@ -3,6 +3,8 @@
 //!
 //! The trait is the contract; engines are siblings. Nothing here knows HTTP or GitHub.
 
+pub mod sqlite;
+
 use crate::types::{
     Action, ClientAddr, DeliveryId, EventName, Guid, Name, Repository, RequestId, RouteKey,
     Timestamp,
