@@ -3,6 +3,8 @@
 //!
 //! The trait is the contract; engines are siblings. Nothing here knows HTTP or GitHub.
 
+#[cfg(test)]
+mod contract;
 pub mod sqlite;
 
 use crate::types::{

@@ -1,9 +1,9 @@
 //! `claim`, its undoing, and `redeliver` within a transaction: tasks on their way to a courier.
 
-use super::super::{Claim, Order, State};
 use super::ledger::{Ledger, Target};
 use super::queue::{Redelivery, Taken};
 use super::schema::state;
+use crate::spool::{Claim, Order, State};
 use crate::types::{DeliveryId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 

@@ -1,7 +1,7 @@
 //! What an error of SQLite's means for the spool: is there no room, or is nothing certain any
 //! more. One table, so that no caller decides it for itself.
 
-use super::super::PutError;
+use crate::spool::PutError;
 use rusqlite::{Error, ErrorCode, ffi};
 
 /// Why a transaction came to nothing.

@@ -1,7 +1,7 @@
 //! The newest deliveries in memory, so that a courier that keeps up need not read back what was
 //! just written. Bounded in bytes; whatever is not here is read from disk.
 
-use super::super::Intake;
+use crate::spool::Intake;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

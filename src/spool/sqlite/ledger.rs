@@ -1,8 +1,8 @@
 //! One open transaction: the words that `put`, `claim` and `settle` are said in, and what has to
 //! follow in memory once it is committed. Each verb has a file of its own.
 
-use super::super::Intake;
 use super::schema::state;
+use crate::spool::Intake;
 use crate::types::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! The spool's metrics: their names, help and units, and the few places that move them.
 
-use super::super::{Condition, Put};
+use crate::spool::{Condition, Put};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };

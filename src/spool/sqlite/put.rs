@@ -1,9 +1,9 @@
 //! `put` within a transaction: is it new, sent again, in conflict or a duplicate, and its rows.
 
-use super::super::{Intake, Put};
 use super::ledger::Ledger;
 use super::record;
 use super::schema::state;
+use crate::spool::{Intake, Put};
 use crate::types::{DeliveryId, Timestamp};
 use rusqlite::{params, types::Value};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What waits for the writer, first come, first served, bounded in bytes. Nothing here touches
 //! the disk.
 
-use super::super::{Claim, Intake, Put, PutError, Settlement, SpoolError, State};
+use crate::spool::{Claim, Intake, Put, PutError, Settlement, SpoolError, State};
 use crate::types::{DeliveryId, Name, Timestamp};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -1,9 +1,9 @@
 //! What is asked of the database without changing it: a delivery, a page of them, when the next
 //! is due, what may be forgotten. Long searches go in steps, each of them short.
 
-use super::super::{Attempt, Detail, Header, Intake, Query, Standing, State, Summary};
 use super::record::{self, Row};
 use super::schema::state;
+use crate::spool::{Attempt, Detail, Header, Intake, Query, Standing, State, Summary};
 use crate::types::Timestamp;
 use bytes::Bytes;
 use rusqlite::types::Value;

@@ -1,9 +1,9 @@
 //! The threads that read, each with a connection of its own, so that nothing that reads blocks
 //! a request's thread or the writer. What they read is in `read.rs`.
 
-use super::super::SpoolError;
 use super::schema;
 use super::shared::Shared;
+use crate::spool::SpoolError;
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

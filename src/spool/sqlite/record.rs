@@ -1,7 +1,7 @@
 //! How a delivery is written into a row, and how a row becomes a delivery again: the headers'
 //! form, the checksum, the key. Rows are outside bytes: what does not fit is damage, told as such.
 
-use super::super::{Header, Intake};
+use crate::spool::{Header, Intake};
 use crate::types::{ClientAddr, Guid};
 use bytes::{Buf as _, BufMut as _, Bytes};
 use std::sync::Arc;

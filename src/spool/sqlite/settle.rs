@@ -1,10 +1,10 @@
 //! `settle` within a transaction, what a restart makes of attempts that never ended, and
 //! forgetting what everybody has.
 
-use super::super::{Fate, Settlement};
 use super::ledger::{Ledger, Targets};
 use super::schema::state;
 use super::shared::Waiting;
+use crate::spool::{Fate, Settlement};
 use crate::types::{DeliveryId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;

@@ -4,9 +4,10 @@
 use super::directory::Directory;
 use super::fresh::Fresh;
 use super::ledger::Effects;
+use super::measure;
 use super::schema::PAGE;
 use super::settle::Census;
-use super::{super::Condition, measure};
+use crate::spool::Condition;
 use crate::types::{ByteSize, Clock, Timestamp};
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashMap};

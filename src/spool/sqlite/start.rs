@@ -1,7 +1,6 @@
 //! Opening the spool: the directory, the database's soundness, what the last process left behind,
 //! the threads; and what can go wrong with each, in words for the one who starts the gateway.
 
-use super::super::Settings;
 use super::directory::Directory;
 use super::failure::is_damage;
 use super::ledger::{Effects, Ledger, Targets};
@@ -12,6 +11,7 @@ use super::settle::{self, Census};
 use super::shared::Shared;
 use super::writer::Writer;
 use super::{Engine, WAITING, measure};
+use crate::spool::Settings;
 use crate::types::Clock;
 use rusqlite::Connection;
 use std::io;

@@ -1,12 +1,12 @@
 //! The one thread that writes: it takes all that waits, does it in one transaction, syncs once,
 //! and only then answers. The sync is the batching window; there is no timer.
 
-use super::super::{Condition, Put, PutError, SpoolError};
 use super::failure::Failure;
 use super::ledger::{Effects, Ledger, Targets};
 use super::measure;
 use super::queue::{self, Job, Queue, Taken, Work};
 use super::shared::Shared;
+use crate::spool::{Condition, Put, PutError, SpoolError};
 use rusqlite::Connection;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -75,7 +75,8 @@ impl Writer {
         loop {
             let is_full = self.shared.is_full();
             if is_full && self.looked.elapsed() >= LOOK_AGAIN {
-                self.look_again();
+                // What came of it is the condition.
+                drop(self.look_again());
             }
             match self.queue.take(is_full.then_some(LOOK_AGAIN)) {
                 Work::Batch(jobs) => {
@@ -252,14 +253,11 @@ impl Writer {
                     })));
                 }
                 (Job::Redeliver(_, reply) | Job::Forget(_, _, reply), Answer::Count(count)) => {
-                    drop(reply.send(Ok(count)))
+                    drop(reply.send(Ok(count)));
                 }
                 (Job::Shrink(reply), Answer::More(more)) => drop(reply.send(Ok(more))),
                 (Job::Flush(reply), _) => {
-                    let done = self.checkpoint("truncate").and_then(|()| self.measure());
-                    if let Err(failure) = &done {
-                        self.fail(failure);
-                    }
+                    let done = self.look_again();
                     drop(reply.send(done.map_err(|failure| SpoolError {
                         tried: "empty the log",
                         why: failure.to_string().into(),
@@ -306,16 +304,18 @@ impl Writer {
         Ok(())
     }
 
-    fn look_again(&mut self) {
+    /// Empties the log and sees whether there is room.
+    fn look_again(&mut self) -> Result<(), Failure> {
         self.looked = Instant::now();
         let emptied = self.checkpoint("truncate").and_then(|()| self.measure());
-        match emptied {
-            Ok(()) => match self.shared.lack(0) {
-                None => self.shared.set_condition(Condition::Ready),
-                Some(why) => self.shared.set_condition(Condition::Full(why.into())),
-            },
-            Err(failure) => self.fail(&failure),
+        match &emptied {
+            Ok(()) => self.shared.set_condition(match self.shared.lack(0) {
+                None => Condition::Ready,
+                Some(why) => Condition::Full(why.into()),
+            }),
+            Err(failure) => self.fail(failure),
         }
+        emptied
     }
 
     /// Draws the consequence for the whole spool.
