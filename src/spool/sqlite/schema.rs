@@ -92,16 +92,16 @@ create table mark (name text primary key, value integer not null) strict;
 /// Opens the database for the writer and brings it to this program's version.
 pub(super) fn open(path: &Path) -> Result<Connection, Fault> {
     let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    db.execute_batch(&format!(
-        "pragma page_size = {PAGE};
-         pragma auto_vacuum = incremental;
-         pragma wal_autocheckpoint = 0;
-         pragma cache_size = -8192;"
-    ))?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > VERSION {
         return Err(Fault::Newer { found: version });
     }
+    if version == 0 {
+        db.execute_batch(&format!(
+            "pragma page_size = {PAGE}; pragma auto_vacuum = incremental;"
+        ))?;
+    }
+    db.execute_batch("pragma wal_autocheckpoint = 0; pragma cache_size = -8192;")?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "full")?;
     let steps = usize::try_from(version).unwrap_or(usize::MAX);

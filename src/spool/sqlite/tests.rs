@@ -1,5 +1,10 @@
 //! The contract, run through this engine, and what is this engine's own.
 
+mod crash;
+mod damage;
+mod disk;
+mod model;
+
 use super::Engine;
 use crate::spool::contract::contract_tests;
 use crate::spool::{Settings, Spool};
