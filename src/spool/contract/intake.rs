@@ -115,7 +115,7 @@ pub(in crate::spool) async fn of_two_that_come_at_once_one_is_stored(open: Open)
         let kinds = [one.unwrap(), other.unwrap()];
         let stored = kinds.iter().find_map(|put| match put {
             Put::Stored(id) => Some(*id),
-            _ => None,
+            Put::Redelivered { .. } | Put::Conflicting { .. } | Put::Duplicate(_) => None,
         });
         assert!(kinds.contains(&Put::Duplicate(stored.unwrap())));
     }

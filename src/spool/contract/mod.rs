@@ -94,10 +94,11 @@ impl Case {
     }
 
     pub(in crate::spool) async fn stored(&self, intake: Intake) -> DeliveryId {
-        match self.spool.put(intake).await.unwrap() {
-            Put::Stored(id) => id,
-            other => panic!("{other:?}"),
-        }
+        let put = self.spool.put(intake).await.unwrap();
+        let Put::Stored(id) = put else {
+            panic!("{put:?}");
+        };
+        id
     }
 
     /// Stores one of a repository, for `jira`.
@@ -155,7 +156,7 @@ macro_rules! contract_tests {
     ($open:expr) => {
         contract_tests! { @ $open;
             intake: keeps_a_delivery_byte_for_byte_and_hands_it_to_each_target_once, takes_bodies_of_25_mib_and_of_nothing, what_comes_again_within_the_window_is_a_duplicate, what_comes_again_later_is_a_redelivery_and_stored_again, the_same_guid_with_another_body_is_a_conflict, of_two_that_come_at_once_one_is_stored, a_duplicate_is_given_again_to_a_target_that_gave_up;
-            work: attempts_are_counted_and_retries_wait_until_they_are_due, what_was_being_sent_is_sent_again_after_a_restart_and_parked_in_the_end, an_attempt_that_ends_clears_the_count_of_interruptions, a_repository_is_served_one_at_a_time_and_in_order, one_sent_again_takes_its_place_in_its_repository, the_order_may_change_between_claims, a_courier_is_woken_also_for_what_came_before_it_listened;
+            work: attempts_are_counted_and_retries_wait_until_they_are_due, what_was_being_sent_is_sent_again_after_a_restart_and_parked_in_the_end, an_attempt_that_ends_clears_the_count_of_interruptions, a_repository_is_served_one_at_a_time_and_in_order, a_claim_that_nobody_waited_for_is_put_back, one_sent_again_takes_its_place_in_its_repository, the_order_may_change_between_claims, a_courier_is_woken_also_for_what_came_before_it_listened;
             watching: deliveries_are_found_by_what_is_known_of_them, a_delivery_is_shown_with_its_attempts_of_which_fifty_are_kept, a_person_sends_again_to_one_target_or_to_all, a_person_sends_again_all_that_a_query_selects, depths_say_what_waits_at_each_target, what_everybody_has_is_forgotten_and_makes_room, a_full_spool_refuses_and_takes_again_when_something_was_forgotten, a_closed_spool_takes_nothing_and_has_written_all;
         }
     };

@@ -22,92 +22,34 @@ pub(in crate::spool) async fn deliveries_are_found_by_what_is_known_of_them(open
     case.settle(claimed[4], "jira", Fate::Delivered).await;
     let at = |n: usize| case.clock.now().before(Duration::from_secs(25 - n as u64));
     let text = |text: &str| Some(text.to_owned());
-    let rows: [(Query, usize); 12] = [
-        (Query::default(), 25),
+    let (early, late) = (at(18), at(20));
+    type Narrow<'a> = &'a dyn Fn(&mut Query);
+    let rows: [(Narrow<'_>, usize); 12] = [
+        (&|_| {}, 25),
+        (&|q| q.route = text("hooks.example.com/jira"), 25),
+        (&|q| q.route = text("hooks.example.com/x"), 0),
         (
-            Query {
-                route: text("hooks.example.com/jira"),
-                ..Query::default()
-            },
-            25,
-        ),
-        (
-            Query {
-                route: text("hooks.example.com/x"),
-                ..Query::default()
-            },
-            0,
-        ),
-        (
-            Query {
-                event: text("push"),
-                action: text("opened"),
-                ..Query::default()
-            },
+            &|q| (q.event, q.action) = (text("push"), text("opened")),
             13,
         ),
+        (&|q| q.repository = text("ACME/R3"), 5),
+        (&|q| q.state = Some(State::Dead), 1),
         (
-            Query {
-                repository: text("ACME/R3"),
-                ..Query::default()
-            },
-            5,
-        ),
-        (
-            Query {
-                state: Some(State::Dead),
-                ..Query::default()
-            },
+            &|q| (q.state, q.target) = (Some(State::Delivered), text("jira")),
             1,
         ),
         (
-            Query {
-                state: Some(State::Delivered),
-                target: text("jira"),
-                ..Query::default()
-            },
-            1,
-        ),
-        (
-            Query {
-                state: Some(State::Sending),
-                target: text("siem"),
-                ..Query::default()
-            },
+            &|q| (q.state, q.target) = (Some(State::Sending), text("siem")),
             0,
         ),
-        (
-            Query {
-                target: text("jira"),
-                text: text("GUID-1"),
-                ..Query::default()
-            },
-            11,
-        ),
-        (
-            Query {
-                since: Some(at(20)),
-                ..Query::default()
-            },
-            5,
-        ),
-        (
-            Query {
-                until: Some(at(20)),
-                since: Some(at(18)),
-                ..Query::default()
-            },
-            2,
-        ),
-        (
-            Query {
-                text: text("100%"),
-                ..Query::default()
-            },
-            0,
-        ),
+        (&|q| (q.target, q.text) = (text("jira"), text("GUID-1")), 11),
+        (&|q| q.since = Some(late), 5),
+        (&|q| (q.since, q.until) = (Some(early), Some(late)), 2),
+        (&|q| q.text = text("100%"), 0),
     ];
-    for (query, expected) in rows {
+    for (narrow, expected) in rows {
+        let mut query = Query::default();
+        narrow(&mut query);
         let mut found = Vec::new();
         let mut before = None;
         loop {

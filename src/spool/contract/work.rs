@@ -138,3 +138,27 @@ pub(in crate::spool) async fn a_courier_is_woken_also_for_what_came_before_it_li
     let () = waited;
     assert!(case.claimed(Order::None).await.contains(&id));
 }
+
+pub(in crate::spool) async fn a_claim_that_nobody_waited_for_is_put_back(open: Open) {
+    let case = Case::new(open);
+    let id = case.stored(case.intake("g", b"one")).await;
+    for _ in 0..20 {
+        // Asked for, and given up before the answer could be there.
+        let claim = case.claim("jira", Order::None);
+        let gone = tokio::time::timeout(Duration::ZERO, claim).await;
+        let got = match gone {
+            Ok(got) => got,
+            Err(_) => loop {
+                let got = case.claim("jira", Order::None).await;
+                if !got.is_empty() {
+                    break got;
+                }
+                case.spool.arrival(&name("jira")).await;
+            },
+        };
+        assert_eq!((got[0].id, got[0].attempt), (id, 1));
+        case.spool.redeliver(id, None).await.unwrap();
+        case.settle(id, "jira", Fate::Delivered).await;
+        case.spool.redeliver(id, None).await.unwrap();
+    }
+}

@@ -62,3 +62,12 @@ pub(super) fn is_damage(error: &Error) -> bool {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
     )
 }
+
+/// Whether what was to be read is damaged or the disk does not give it: trying again would hold up
+/// all that waits behind it.
+pub(super) fn is_unreadable(error: &Error) -> bool {
+    is_damage(error) || error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+}
+
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,7 @@ pub(super) fn describe(limit: u64) {
     );
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     gauge!(LIMIT).set(limit as f64);
+    condition(&Condition::Ready);
     counter!(DAMAGED).absolute(0);
     counter!(SET_ASIDE).absolute(0);
 }

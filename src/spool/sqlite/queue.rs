@@ -194,3 +194,6 @@ impl Queue {
 pub(super) fn bytes(jobs: &[Job]) -> u64 {
     jobs.iter().map(Job::bytes).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) enum Found {
     Whole(Arc<Intake>),
-    /// Its bytes are not those that were acknowledged.
+    /// Its bytes are not those that were acknowledged, or cannot be read at all.
     Damaged(String),
 }
 
@@ -33,7 +33,7 @@ pub(super) fn load(db: &Connection, id: i64) -> rusqlite::Result<Found> {
             None => Found::Damaged("its checksum does not fit".to_owned()),
         },
         Ok(None) => Found::Damaged("its row is gone".to_owned()),
-        Err(error) if super::failure::is_damage(&error) => Found::Damaged(error.to_string()),
+        Err(error) if super::failure::is_unreadable(&error) => Found::Damaged(error.to_string()),
         Err(error) => return Err(error),
     })
 }
@@ -113,13 +113,13 @@ impl Filter {
         if query.state.is_none() && query.target.is_none() {
             return;
         }
-        // Written out, so that SQLite sees that the index of the dead ones fits.
-        let states = match query.state {
-            None => "",
-            Some(State::Pending) => " and t.state in (0, 4)",
-            Some(State::Sending) => " and t.state = 1",
-            Some(State::Delivered) => " and t.state = 2",
-            Some(State::Dead) => " and t.state = 3",
+        // The dead ones are few and have an index, which SQLite would not choose by itself.
+        let (index, states) = match query.state {
+            None => ("", ""),
+            Some(State::Pending) => ("", " and t.state in (0, 4)"),
+            Some(State::Sending) => ("", " and t.state = 1"),
+            Some(State::Delivered) => ("", " and t.state = 2"),
+            Some(State::Dead) => (" indexed by task_dead", " and t.state = 3"),
         };
         let named = match &query.target {
             None => "",
@@ -129,7 +129,7 @@ impl Filter {
             }
         };
         self.conditions = format!(
-            " and d.id in (select t.delivery from task t
+            " and d.id in (select t.delivery from task t{index}
                  where t.target in (select id from target{named}){states}
                    and t.delivery >= ?1 and t.delivery < ?2)"
         );

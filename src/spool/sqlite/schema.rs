@@ -2,6 +2,7 @@
 //! to the next. What is written into them is elsewhere.
 
 use super::OpenError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -124,6 +125,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.set_prepared_statement_cache_capacity(64);
+    // Without it SQLite plans a statement anew whenever another value is bound: a sixth of a put.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     db.execute_batch("pragma temp_store = memory; pragma cell_size_check = on;")?;
     Ok(db)

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::ledger::{Effects, Ledger, Targets};
 use super::measure;
 use super::queue::{self, Job, Queue, Taken, Work};
+use super::schema::PAGE;
 use super::shared::Shared;
 use crate::spool::{Condition, Put, PutError, SpoolError};
 use rusqlite::Connection;
@@ -271,10 +272,22 @@ impl Writer {
 
     /// Measures, and moves the log into the database when it has grown.
     fn tidy(&mut self) -> Result<(), Failure> {
-        if self.shared.directory.log_bytes() >= self.shared.longest_log() {
+        if self.unmoved()? >= self.shared.longest_log() / PAGE {
             self.checkpoint("restart")?;
         }
         self.measure()
+    }
+
+    /// How many pages of the log are not in the database yet. The log's file does not tell: it
+    /// is written over, not cut, since a file that does not grow is synced faster.
+    fn unmoved(&self) -> Result<u64, Failure> {
+        self.db
+            .prepare_cached("pragma wal_checkpoint(noop)")
+            .and_then(|mut pragma| {
+                pragma.query_row([], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+            })
+            .map(|(written, moved)| u64::try_from(written - moved).unwrap_or(0))
+            .map_err(|error| Failure::of(&error, "measure the log"))
     }
 
     fn checkpoint(&self, mode: &str) -> Result<(), Failure> {

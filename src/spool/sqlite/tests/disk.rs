@@ -63,7 +63,7 @@ fn delivered(id: DeliveryId) -> Settlement {
 }
 
 async fn put(spool: &dyn Spool, number: usize) -> Result<(), PutError> {
-    let body = [u8::try_from(number % 251).unwrap(); 100_000];
+    let body = vec![u8::try_from(number % 251).unwrap(); 100_000];
     let put = spool.put(intake(&format!("g-{number}"), &body, SystemClock.now()));
     put.await.map(drop)
 }
@@ -127,7 +127,10 @@ async fn a_full_disk_refuses_deliveries_and_heals_when_there_is_room() {
     };
     assert_eq!(spool.room().deliveries, stored as u64 + 1);
     for id in 1..=stored {
-        let shown = spool.show(DeliveryId::new(id as i64)).await.unwrap();
+        let shown = spool
+            .show(DeliveryId::new(i64::try_from(id).unwrap()))
+            .await
+            .unwrap();
         let expected = u8::try_from((id - 1) % 251).unwrap();
         assert!(shown.unwrap().body.iter().all(|byte| *byte == expected));
     }
@@ -149,7 +152,7 @@ async fn a_transaction_that_finds_no_room_leaves_no_trace() {
     let queue = Arc::new(Queue::default());
     let writer = writer::Writer::new(db, shared.clone(), queue.clone(), targets, 0);
     let thread = std::thread::spawn(move || writer.run());
-    let body = [7; 100_000];
+    let body = vec![7; 100_000];
     let mut stored = 0;
     let refused = loop {
         let answer = queue.put(intake(&format!("g-{stored}"), &body, SystemClock.now()));
