@@ -3,6 +3,10 @@
 //!
 //! The trait is the contract; engines are siblings. Nothing here knows HTTP or GitHub.
 
+#[cfg(test)]
+mod contract;
+pub mod sqlite;
+
 use crate::types::{
     Action, ClientAddr, DeliveryId, EventName, Guid, Name, Repository, RequestId, RouteKey,
     Timestamp,
@@ -406,7 +410,8 @@ pub trait Spool: Send + Sync + fmt::Debug {
     /// by an earlier one of its repository. Wakes that come while nobody waits are not lost.
     async fn arrival(&self, target: &Name);
 
-    /// A page of deliveries, newest first, below the number `before` where it is given.
+    /// A page of deliveries, newest first, below the number `before` where it is given; at least
+    /// one, at most 1,000.
     ///
     /// # Errors
     /// Where the store does not answer.
@@ -430,8 +435,9 @@ pub trait Spool: Send + Sync + fmt::Debug {
     /// Where the store does not answer.
     async fn redeliver(&self, id: DeliveryId, target: Option<&str>) -> Result<u64, SpoolError>;
 
-    /// Sends again all that the query selects, to `query.target` or to all of their targets that
-    /// are in `query.state` (dead ones, where that is absent); says how many.
+    /// Sends again all that the query selects: to `query.target`, or to all of their targets, and
+    /// in either case only where they are in `query.state` (dead, where that is absent). Says to
+    /// how many targets in all.
     ///
     /// # Errors
     /// Where the store does not answer.
