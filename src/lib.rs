@@ -7,6 +7,8 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod edge;
+pub mod gate;
+pub mod gateway;
 pub mod github;
 pub mod spool;
 pub mod telemetry;

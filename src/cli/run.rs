@@ -1,7 +1,27 @@
-//! `hubgate run`.
+//! `hubgate run`: the gateway.
 
+use super::terminal::complain;
+use crate::config::Config;
+use crate::gateway::{self, Gateway};
 use std::process::ExitCode;
 
 pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("{}", file.config.display())
+    gateway::install_cryptography();
+    let config = match Config::load(&file.config) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            complain(&format!("{mistakes}\n"))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let runtime = gateway::runtime(config.gateway.workers)?;
+    let well = runtime.block_on(async {
+        let gateway = Gateway::start(config, Some(file.config.clone())).await?;
+        gateway.run().await
+    })?;
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -109,7 +109,7 @@ impl Context {
             time: self.received,
             request_id: self.request,
             listener: connection.map_or_else(unknown, |connection| connection.listener.clone()),
-            client: connection.and_then(|connection| connection.client),
+            client: connection.map(|connection| connection.client),
             source: note.source,
             host: note.host,
             method: method.to_string(),

@@ -4,7 +4,7 @@ use super::context::{Context, Outcome};
 use super::refuse::{Answer, Refusal};
 use super::route::Route;
 use super::{Gate, next_piece};
-use crate::spool::{Intake, Put, PutError};
+use crate::spool::{Header, Intake, Put, PutError};
 use crate::types::DeliveryId;
 use crate::webhook::Mode;
 use crate::webhook::receive::{Admitted, Payload, Signed, Wanted};
@@ -70,9 +70,7 @@ async fn read(
     route: &Route,
     admitted: &Admitted,
 ) -> Result<(Signed, super::flight::Seat), Refusal> {
-    let mut reading = route
-        .receiver
-        .read(admitted, &session.req_header().headers);
+    let mut reading = route.receiver.read(admitted, &session.req_header().headers);
     let mut seat = gate.flight.clone().board();
     if expects_continue(session) {
         let told = session.downstream_session.write_continue_response().await;
@@ -140,7 +138,10 @@ async fn keep(
     payload: Payload,
 ) -> Result<(Answer, Outcome), Refusal> {
     let guid = admitted.guid.clone();
-    let client = context.connection.as_ref().and_then(|connection| connection.client);
+    let client = context
+        .connection
+        .as_ref()
+        .map(|connection| connection.client);
     let intake = Intake {
         route: route.key.clone(),
         request: context.request,
@@ -151,7 +152,7 @@ async fn keep(
         event: admitted.event,
         action: payload.action,
         repository: payload.repository,
-        headers: admitted.headers,
+        headers: forwarded(context, route, &admitted.headers),
         body: payload.body,
         targets: route.targets.clone(),
         window: route.window,
@@ -180,6 +181,23 @@ async fn keep(
         format!(r#"{{"status":"accepted","delivery":"{guid}"}}"#)
     };
     Ok((Answer::json(status, body), Outcome::allow(reason, status)))
+}
+
+/// The headers to pass on, and who sent them to which public name.
+pub(super) fn forwarded(context: &Context, route: &Route, passed: &[Header]) -> Arc<[Header]> {
+    let connection = context.connection.as_ref();
+    let client = connection.map(|connection| connection.client.to_string());
+    let tls = connection.is_some_and(|connection| connection.tls.is_some());
+    let ours = [
+        ("x-forwarded-for", client.as_deref().unwrap_or_default()),
+        ("x-forwarded-proto", if tls { "https" } else { "http" }),
+        ("x-forwarded-host", route.key.host()),
+    ];
+    let ours = ours.iter().map(|(name, value)| Header {
+        name: (*name).into(),
+        value: value.as_bytes().into(),
+    });
+    passed.iter().cloned().chain(ours).collect()
 }
 
 fn alarm(route: &Route, guid: &crate::types::Guid, id: DeliveryId, earlier: DeliveryId) {

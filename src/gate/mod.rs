@@ -33,17 +33,17 @@ use std::time::Duration;
 
 /// Keep-alive that pingora is told of, in seconds; the edge closes idle connections itself.
 const KEEP_ALIVE: u64 = 60;
-/// How long an unread body is read on after a refusal, so that the client sees the answer and
-/// not a reset.
-const LINGER: Duration = Duration::from_secs(2);
+/// The longest gap between two pieces of a body. The edge holds HTTP/1 to it as well; on HTTP/2
+/// nothing else does.
+const BODY_GAP: Duration = Duration::from_secs(30);
 
 /// What requests are judged by: swapped whole on a reload; a request keeps the one it began with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Snapshot {
     /// Which route is where.
-    pub routes: Table,
+    pub routes: Arc<Table>,
     /// Who is who.
-    pub sources: Directory,
+    pub sources: Arc<Directory>,
 }
 
 /// The gate: what every request passes.
@@ -76,7 +76,10 @@ impl Gate {
         // admits it, the edge has dropped the connection already.
         let route = snapshot.routes.find(&host, path).ok_or(Refusal::NoRoute)?;
         context.note.route = Some(route.key.to_string());
-        let client = context.connection.as_ref().and_then(|connection| connection.client);
+        let client = context
+            .connection
+            .as_ref()
+            .map(|connection| connection.client);
         let by = client
             .and_then(|client| snapshot.sources.admits(&route.admission, client))
             .ok_or(Refusal::Source)?;
@@ -87,7 +90,11 @@ impl Gate {
         hook::receive(self, session, context, route).await
     }
 
-    async fn respond(session: &mut Session, answer: &Answer, request: &str) -> Result<(), Box<Error>> {
+    async fn respond(
+        session: &mut Session,
+        answer: &Answer,
+        request: &str,
+    ) -> Result<(), Box<Error>> {
         let mut head = ResponseHeader::build(answer.status, Some(6))?;
         head.insert_header(http::header::DATE, get_cached_date())?;
         head.insert_header(http::header::CONTENT_LENGTH, answer.body.len())?;
@@ -98,26 +105,18 @@ impl Gate {
             head.insert_header(name.clone(), *value)?;
         }
         head.insert_header("x-request-id", request)?;
-        if answer.close {
+        let ending = crate::edge::connection().is_some_and(|connection| connection.closing());
+        if answer.close || ending {
             session.set_keepalive(None);
         }
         let empty = answer.body.is_empty();
         session.write_response_header(Box::new(head), empty).await?;
         if !empty {
-            session.write_response_body(Some(answer.body.clone()), true).await?;
-        }
-        if answer.close {
-            linger(session).await;
+            session
+                .write_response_body(Some(answer.body.clone()), true)
+                .await?;
         }
         Ok(())
-    }
-}
-
-/// Reads on for a moment: closing with bytes unread would reset the connection under the answer.
-async fn linger(session: &mut Session) {
-    let rest = async { while let Ok(Some(_)) = session.downstream_session.read_request_body().await {} };
-    if tokio::time::timeout(LINGER, rest).await.is_err() {
-        tracing::debug!("a refused body was longer than we would read");
     }
 }
 
@@ -213,10 +212,14 @@ fn count(context: &Context, outcome: Outcome) {
 
 /// A body's next piece, or `None` at its end.
 async fn next_piece(session: &mut Session) -> Result<Option<Bytes>, Refusal> {
-    match session.downstream_session.read_request_body().await {
-        Ok(piece) => Ok(piece),
-        Err(fault) if matches!(fault.etype(), ErrorType::ReadTimedout) => Err(Refusal::BodyTooSlow),
-        Err(_) => Err(Refusal::BodyIncomplete),
+    let piece = session.downstream_session.read_request_body();
+    match tokio::time::timeout(BODY_GAP, piece).await {
+        Ok(Ok(piece)) => Ok(piece),
+        Ok(Err(fault)) if matches!(fault.etype(), ErrorType::ReadTimedout) => {
+            Err(Refusal::BodyTooSlow)
+        }
+        Ok(Err(_)) => Err(Refusal::BodyIncomplete),
+        Err(_) => Err(Refusal::BodyTooSlow),
     }
 }
 

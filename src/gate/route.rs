@@ -17,7 +17,7 @@ pub struct Route {
     /// Who may use it.
     pub admission: source::Admission,
     /// What it demands.
-    pub receiver: Receiver,
+    pub receiver: Arc<Receiver>,
     /// When it answers.
     pub mode: Mode,
     /// Who is to have what it takes.
@@ -60,8 +60,11 @@ impl Counts {
 /// All routes, by host and longest path.
 #[derive(Debug, Default)]
 pub struct Table {
-    hosts: HashMap<Host, Vec<(Box<str>, Arc<Route>)>>,
+    hosts: HashMap<Host, Paths>,
 }
+
+/// The routes of one host with their paths, the longest path first.
+type Paths = Vec<(Box<str>, Arc<Route>)>;
 
 impl Table {
     /// Adds a route at `host` and `path`, which begins with `/` and ends with none unless it is

@@ -5,7 +5,7 @@ use super::context::{Context, Outcome};
 use super::refuse::{Answer, Refusal};
 use super::route::Route;
 use crate::telemetry::audit;
-use crate::webhook::deliver::{Parcel, Sender};
+use crate::webhook::deliver::{Carry as _, Parcel, Sender};
 use crate::webhook::receive::{Admitted, Payload};
 
 /// Sends the payload on and answers what comes back.
@@ -17,20 +17,17 @@ pub(super) async fn pass(
     admitted: &Admitted,
     payload: Payload,
 ) -> Result<(Answer, Outcome), Refusal> {
-    let client = context.connection.as_ref().and_then(|connection| connection.client);
     let parcel = Parcel {
         request: context.request,
-        client: client.ok_or(Refusal::Source)?,
-        host: route.key.host().to_owned(),
-        headers: admitted.headers.clone(),
+        headers: super::hook::forwarded(context, route, &admitted.headers),
         body: payload.body,
     };
     let begun = tokio::time::Instant::now();
-    let sent = sender.send(&parcel, 1).await;
+    let sent = sender.carry(&parcel, 1).await;
     let took = begun.elapsed();
     let (status, address, error) = match &sent {
-        Ok(answer) => (Some(answer.status.as_u16()), Some(answer.address), None),
-        Err(fault) => (None, fault.address(), Some(fault.to_string())),
+        Ok(answer) => (Some(answer.status.as_u16()), answer.address, None),
+        Err(fault) => (None, None, Some(fault.to_string())),
     };
     gate.audit
         .record(audit::Record::Delivery(audit::Delivery {
@@ -42,7 +39,11 @@ pub(super) async fn pass(
             target: sender.name().clone(),
             address,
             attempt: 1,
-            outcome: if status.is_some() { "answered" } else { "failed" },
+            outcome: if status.is_some() {
+                "answered"
+            } else {
+                "failed"
+            },
             status,
             error,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -51,10 +52,12 @@ pub(super) async fn pass(
     match sent {
         Ok(answer) => {
             let outcome = Outcome::allow("passed_through", answer.status);
+            let content_type = answer.headers.get(http::header::CONTENT_TYPE);
+            let content_type = content_type.and_then(|value| value.to_str().ok());
             let answer = Answer {
                 status: answer.status,
                 extra: None,
-                content_type: answer.content_type,
+                content_type: content_type.map(Into::into),
                 body: answer.body,
                 close: false,
             };

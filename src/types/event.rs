@@ -96,6 +96,17 @@ impl EventPattern {
     }
 }
 
+impl fmt::Display for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.event.as_ref().map_or("*", EventName::as_str))?;
+        match &self.action {
+            ActionPattern::Any => Ok(()),
+            ActionPattern::Some => f.write_str(".*"),
+            ActionPattern::Is(action) => write!(f, ".{action}"),
+        }
+    }
+}
+
 impl FromStr for EventPattern {
     type Err = ParseError;
 

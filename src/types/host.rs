@@ -95,6 +95,18 @@ impl RouteKey {
         Self(text.into())
     }
 
+    /// The host part.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.split_once('/').map_or(&*self.0, |(host, _)| host)
+    }
+
+    /// The path part, which begins with a `/`; empty where there is none.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.strip_prefix(self.host()).unwrap_or_default()
+    }
+
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

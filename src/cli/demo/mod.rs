@@ -41,7 +41,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 async fn show(once: bool, state: &Path) -> anyhow::Result<bool> {
     let mut tool = tool::Tool::open().await?;
-    say(&format!("1. A sample internal tool listens at http://{}/hook", tool.address))?;
+    line(format!(
+        "1. A sample internal tool listens at http://{}/hook",
+        tool.address
+    ))?;
 
     let secret = uuid::Uuid::new_v4().simple().to_string();
     let config = Config::from_text(&configuration(state, &secret, tool.address), state)?;
@@ -49,22 +52,25 @@ async fn show(once: bool, state: &Path) -> anyhow::Result<bool> {
     let gate = gateway
         .address("demo")
         .context("the gateway has no listener")?;
-    say(&format!(
+    line(format!(
         "2. The gateway takes webhooks at https://localhost:{}/demo (self-signed certificate); \
          its spool is in {}",
         gate.port(),
         state.display()
     ))?;
     if let Some(admin) = gateway.admin_address() {
-        say(&format!(
+        line(format!(
             "   Look at it: http://{admin}/api/v1/deliveries, /api/v1/status, /metrics"
         ))?;
     }
 
     let delivered = send(&gateway, &mut tool, gate, &secret).await?;
     if !once {
-        say("6. Running until Ctrl-C. To send more, sign with the secret above and POST, or")?;
-        say(&format!(
+        line(
+            "6. Running until Ctrl-C. To send more, sign with the secret above and POST, or"
+                .to_owned(),
+        )?;
+        line(format!(
             "   hubgate status --socket {}",
             state.join("admin.sock").display()
         ))?;
@@ -83,17 +89,21 @@ async fn send(
     let guid = uuid::Uuid::new_v4().to_string();
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
     let tag = aws_lc_rs::hmac::sign(&key, PAYLOAD.as_bytes());
-    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    say(&format!(
+    let signature: String = tag
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    line(format!(
         "3. GitHub's part: a push to Codertocat/Hello-World, {} bytes, delivery {guid}, signed \
          with the secret {secret}",
         PAYLOAD.len()
     ))?;
     let root = gateway
-        .self_signed("localhost")
+        .self_signed(&"localhost".parse()?)
         .context("the gateway made no certificate")?;
     let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_der(&root)?])
+        .tls_certs_only([reqwest::Certificate::from_pem(root.as_bytes())?])
         .resolve("localhost", gate)
         .timeout(PATIENCE)
         .build()?;
@@ -111,7 +121,9 @@ async fn send(
         .context("the gateway did not answer")?;
     let status = answer.status();
     let text = answer.text().await?;
-    say(&format!("4. The gateway answered {status} {text}: it is checked and on disk"))?;
+    line(format!(
+        "4. The gateway answered {status} {text}: it is checked and on disk"
+    ))?;
     if status != http::StatusCode::ACCEPTED {
         bail!("expected 202 Accepted");
     }
@@ -122,18 +134,22 @@ async fn send(
         .context("the tool has closed")?;
     let whole = got.body == PAYLOAD.as_bytes();
     let of = |name: &str| got.header(name).unwrap_or("-").to_owned();
-    say(&format!(
+    line(format!(
         "5. The tool was given {} {} ({}): {} bytes, {}; X-GitHub-Delivery {}, attempt {}",
         got.method,
         got.path,
         of("x-github-event"),
         got.body.len(),
-        if whole { "byte for byte the same" } else { "NOT the same" },
+        if whole {
+            "byte for byte the same"
+        } else {
+            "NOT the same"
+        },
         of("x-github-delivery"),
         of("x-hubgate-attempt"),
     ))?;
-    for line in settled(gateway).await? {
-        say(&format!("   {line}"))?;
+    for attempt in settled(gateway).await? {
+        line(format!("   {attempt}"))?;
     }
     Ok(whole)
 }
@@ -150,7 +166,9 @@ async fn settled(gateway: &Gateway) -> anyhow::Result<Vec<String>> {
                     "delivery {} to {}: {} after {} ms, at {}",
                     found.summary.id,
                     attempt.target,
-                    attempt.status.map_or_else(|| "no answer".to_owned(), |s| s.to_string()),
+                    attempt
+                        .status
+                        .map_or_else(|| "no answer".to_owned(), |s| s.to_string()),
                     attempt.took_ms,
                     attempt.at
                 )
@@ -162,6 +180,10 @@ async fn settled(gateway: &Gateway) -> anyhow::Result<Vec<String>> {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+fn line(text: String) -> anyhow::Result<()> {
+    say(&(text + "\n"))
 }
 
 fn configuration(state: &Path, secret: &str, tool: std::net::SocketAddr) -> String {

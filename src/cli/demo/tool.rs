@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use std::net::SocketAddr;
 use tokio::sync::mpsc;
@@ -13,7 +14,7 @@ pub(super) struct Got {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) body: Vec<u8>,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
 }
 
 impl Got {

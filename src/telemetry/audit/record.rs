@@ -96,7 +96,8 @@ pub struct Delivery {
     pub address: Option<std::net::SocketAddr>,
     /// Which attempt this was, from 1.
     pub attempt: u32,
-    /// What became of it: `delivered`, `retry`, `dead`, `probe_failed`.
+    /// What became of it: `delivered`, `retry`, `dead`, `probe_failed`; in `through` mode
+    /// `answered` or `failed`.
     pub outcome: &'static str,
     /// What the target answered.
     pub status: Option<u16>,
@@ -118,6 +119,8 @@ pub struct Connection {
     pub client: Option<ClientAddr>,
     /// Why it was dropped: `source_not_allowed`, `proxy_header`, `too_many_connections`, …
     pub reason: &'static str,
+    /// How many more like it there were in the minute before that have no record of their own.
+    pub unreported: u64,
 }
 
 /// Something that was done to the gateway.

@@ -1,4 +1,18 @@
-//! From the spool to internal tools.
+//! From the spool to internal tools: a courier for each target claims what is due, sends it
+//! within the target's bounds, and settles how it went.
+
+pub mod answer;
+pub mod circuit;
+mod courier;
+mod dial;
+mod dispatch;
+pub mod guard;
+pub mod schedule;
+mod sender;
+
+pub use dial::{DialError, Resolve, SystemResolver};
+pub use dispatch::{Dispatch, Staff};
+pub use sender::{Answer, BuildError, Carry, Parcel, SendError, Sender};
 
 use crate::spool::Order;
 use crate::types::{Name, SecretSource};
@@ -52,3 +66,6 @@ pub struct Reach {
     /// The port; absent: any.
     pub port: Option<u16>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@
 
 use crate::spool::Header;
 use http::HeaderMap;
-use std::sync::Arc;
 
 /// GitHub's documented headers, and the two that say what the body is and who sent it.
 const PASSED: [&str; 11] = [
@@ -27,7 +26,7 @@ const LONGEST: usize = 4096;
 
 /// The headers of `all` that are passed on, in the order of the list.
 #[must_use]
-pub fn passed(all: &HeaderMap) -> Arc<[Header]> {
+pub(super) fn passed(all: &HeaderMap) -> Vec<Header> {
     PASSED
         .iter()
         .filter_map(|name| {

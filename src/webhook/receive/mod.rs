@@ -46,7 +46,7 @@ pub struct Admitted {
     /// `X-GitHub-Hook-ID`, empty where there is none.
     pub hook: Box<str>,
     /// The headers to pass on.
-    pub headers: Arc<[Header]>,
+    pub headers: Vec<Header>,
     form: bool,
     announced: Option<u64>,
     limit: u64,

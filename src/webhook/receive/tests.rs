@@ -50,8 +50,8 @@ fn a_signature_is_read_only_in_its_one_form() {
         format!("sha256={digits}0"),
         format!("sha256={digits} "),
         format!("SHA256={digits}"),
-        format!("sha256={}", &digits[..62]),
-        format!("sha256={}g7", &digits[..62]),
+        format!("sha256={}", digits.trim_end_matches("17")),
+        format!("sha256={}g7", digits.trim_end_matches("17")),
         "sha256=".to_owned(),
         String::new(),
     ] {
@@ -300,26 +300,32 @@ fn a_filter_judges_event_action_headers_and_body() {
         body,
     };
     let rows = [
-        (r#"body.repository.full_name.startsWith("acme/")"#, Ok(true)),
-        (r#"body.repository.full_name.matches("^other/")"#, Ok(false)),
-        (r#"event == "push" && action == """#, Ok(true)),
-        (r#"headers["x-github-hook-id"] == "12""#, Ok(true)),
+        (
+            r#"body.repository.full_name.startsWith("acme/")"#,
+            Some(true),
+        ),
+        (
+            r#"body.repository.full_name.matches("^other/")"#,
+            Some(false),
+        ),
+        (r#"event == "push" && action == """#, Some(true)),
+        (r#"headers["x-github-hook-id"] == "12""#, Some(true)),
         (
             "body.repository.id == 7 && body.repository.id < 8",
-            Ok(true),
+            Some(true),
         ),
-        ("body.commits.exists(c, size(c.added) > 0)", Ok(true)),
+        ("body.commits.exists(c, size(c.added) > 0)", Some(true)),
         (
             "has(body.organization) && body.organization.id == 1",
-            Ok(false),
+            Some(false),
         ),
-        (r#"event in ["push", "create"]"#, Ok(true)),
-        ("1 + 1", Err(())),
-        ("body.absent.name == 'x'", Err(())),
+        (r#"event in ["push", "create"]"#, Some(true)),
+        ("1 + 1", None),
+        ("body.absent.name == 'x'", None),
     ];
     for (text, expected) in rows {
         let filter = Filter::compile(text).unwrap();
-        assert_eq!(filter.matches(subject).map_err(|_| ()), expected, "{text}");
+        assert_eq!(filter.matches(subject).ok(), expected, "{text}");
     }
 }
 
@@ -328,7 +334,8 @@ fn a_filter_that_could_not_work_or_could_cost_too_much_is_not_compiled() {
     use FilterError::*;
     let long = format!("event == '{}'", "x".repeat(5000));
     let wide = format!("event in [{}]", "1,".repeat(1200) + "1");
-    let rows: [(&str, fn(&FilterError) -> bool); 9] = [
+    type Expected = fn(&FilterError) -> bool;
+    let rows: [(&str, Expected); 9] = [
         ("", |f| matches!(f, Syntax(_))),
         ("event ==", |f| matches!(f, Syntax(_))),
         (
@@ -377,7 +384,7 @@ fn every_function_that_is_offered_works() {
     for text in texts {
         assert_eq!(
             Filter::compile(text).unwrap().matches(subject),
-            Ok(true),
+            Some(true),
             "{text}"
         );
     }
@@ -394,7 +401,7 @@ fn only_documented_headers_pass() {
         ("x-forwarded-for", "192.0.2.1"),
         ("x-hub-signature", "sha1=00"),
     ]);
-    let names: Vec<String> = super::headers::passed(&headers(&rows))
+    let names: Vec<String> = headers::passed(&headers(&rows))
         .iter()
         .map(|header| header.name.to_string())
         .collect();

@@ -1,0 +1,102 @@
+//! A reload: read wholly, build wholly, then swap; or change nothing and say why.
+
+use super::{World, listed, world};
+use crate::config::Config;
+use crate::gate::Snapshot;
+use crate::github::meta::Watcher;
+use std::sync::{Arc, PoisonError};
+
+impl World {
+    /// Reads the configuration again and puts it to work; says what changed.
+    ///
+    /// # Errors
+    /// Every mistake in it. Then nothing changed.
+    pub(super) async fn reload_now(self: &Arc<Self>) -> Result<String, String> {
+        let world = self.clone();
+        let done = tokio::task::spawn_blocking(move || world.replace()).await;
+        let (fresh, said) = done.map_err(|fault| format!("the reload broke off: {fault}"))??;
+        for watcher in fresh {
+            self.attend(&watcher);
+        }
+        Ok(said)
+    }
+
+    /// Reads files and secrets, so it runs where blocking is allowed.
+    fn replace(&self) -> Result<(Vec<Watcher>, String), String> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.file.as_ref().ok_or("it was not started from a file")?;
+        let config = Config::load(file).map_err(|mistakes| mistakes.to_string())?;
+        let old = self.config.load_full();
+        let waiting = old.restart_needed(&config);
+
+        let running = self.watchers.load_full();
+        let (watchers, fresh) = world::watchers(&config, &running, &self.clock, &self.entropy);
+        let targets = config.webhooks.iter().flat_map(|route| &route.to);
+        let staff = self.dispatch.prepare(targets);
+        let staff = staff.map_err(|faults| listed(&faults).to_string())?;
+        let directory = world::directory(&config, &watchers);
+        let table = world::table(&config, &directory, &staff);
+        let table = table.map_err(|faults| faults.join("\n"))?;
+        // The certificates come last of what can fail, since they swap themselves.
+        let expired = self.certificates.replace(&config.certificates);
+        for warning in expired.map_err(|faults| listed(&faults).to_string())? {
+            tracing::warn!("{warning}");
+        }
+
+        let snapshot = Snapshot {
+            routes: Arc::new(table),
+            sources: Arc::new(directory),
+        };
+        self.entry.store(Arc::new(world::entry(&snapshot)));
+        self.snapshot.store(Arc::new(snapshot));
+        self.dispatch.apply(&staff);
+        self.watchers.store(Arc::new(watchers));
+        let mut said = format!("{} routes", config.webhooks.len());
+        if let Err(fault) = self.log.reload(&config.log) {
+            said.push_str(&format!("; the log goes on as it was: {fault}"));
+        }
+        if let Err(fault) = self.audit.reopen(&config.audit) {
+            said.push_str(&format!("; the audit trail goes on where it was: {fault}"));
+        }
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        if !waiting.is_empty() {
+            said.push_str(&format!("; needs a restart: {}", waiting.join(", ")));
+        }
+        self.config.store(Arc::new(config));
+        Ok((fresh, said))
+    }
+
+    /// Has a fetched source fetched again and again, and each change put to work.
+    pub(super) fn attend(self: &Arc<Self>, watcher: &Watcher) {
+        watcher.watch(&self.tasks);
+        let (world, stop) = (self.clone(), self.tasks.stopping());
+        let mut changes = watcher.changes();
+        let name = watcher.name().clone();
+        self.tasks.spawn("source-changes", async move {
+            // Ends with the watcher, when a reload has dropped it.
+            while let Some(Ok(())) = stop.run_until_cancelled(changes.changed()).await {
+                let networks = changes.borrow_and_update().networks.clone();
+                world.relist(&name, &networks);
+            }
+        });
+    }
+
+    fn relist(&self, name: &crate::types::Name, networks: &[ipnet::IpNet]) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.snapshot.load_full();
+        match old.sources.with(name, networks) {
+            Ok(directory) => {
+                let snapshot = Snapshot {
+                    routes: old.routes.clone(),
+                    sources: Arc::new(directory),
+                };
+                self.entry.store(Arc::new(world::entry(&snapshot)));
+                self.snapshot.store(Arc::new(snapshot));
+                tracing::info!(source = %name, networks = networks.len(), "the source list changed");
+            }
+            Err(fault) => tracing::debug!("a source that is gone was fetched: {fault}"),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What the admin room may see of the others.
+
+use super::World;
+use crate::admin::answer::{Certificate, Refreshed, Route, Source, TargetState};
+use crate::admin::{Running, Target, View};
+use crate::edge::source::{From, Origin};
+use crate::github::meta;
+use crate::spool::Spool;
+use crate::webhook::Mode;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+#[async_trait]
+impl View for Arc<World> {
+    fn status(&self) -> Running {
+        Running {
+            started: self.started,
+            listeners: self.listeners.clone(),
+        }
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        let config = self.config.load();
+        let route = |hook: &crate::webhook::Route| Route {
+            key: hook.key.to_string(),
+            from: match &hook.from {
+                From::Anywhere => vec!["anywhere".to_owned()],
+                From::Sources(names) => names.iter().map(ToString::to_string).collect(),
+            },
+            mode: match hook.mode {
+                Mode::Store => "store".to_owned(),
+                Mode::Through => "through".to_owned(),
+            },
+            events: hook.events.iter().map(ToString::to_string).collect(),
+            targets: hook
+                .to
+                .iter()
+                .map(|target| target.name.to_string())
+                .collect(),
+        };
+        config.webhooks.iter().map(route).collect()
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let config = self.config.load();
+        let watchers = self.watchers.load();
+        let source = |source: &crate::edge::source::Source| {
+            let watcher = watchers
+                .iter()
+                .find(|watcher| *watcher.name() == source.name);
+            let list = watcher.map(|watcher| watcher.current());
+            let health = watcher.map(meta::Watcher::health);
+            let (origin, written) = match &source.origin {
+                Origin::Networks(networks) => ("configuration".to_owned(), networks.len()),
+                Origin::Meta(meta) => (meta.url.to_string(), 0),
+            };
+            Source {
+                name: source.name.to_string(),
+                origin,
+                networks: list.as_ref().map_or(written, |list| list.networks.len()),
+                fetched: list
+                    .and_then(|list| list.confirmed)
+                    .map(|at| at.to_string()),
+                age_seconds: health
+                    .as_ref()
+                    .and_then(|health| health.age)
+                    .map(|age| age.as_secs()),
+                stale: health.as_ref().is_some_and(|health| health.stale),
+                last_error: health
+                    .and_then(|health| health.last_error)
+                    .map(|text| text.to_string()),
+            }
+        };
+        config.sources.iter().map(source).collect()
+    }
+
+    fn certificates(&self) -> Vec<Certificate> {
+        let now = self.clock.now().as_millis();
+        let certificate = |served: crate::edge::certificate::Served| Certificate {
+            hosts: served.hosts,
+            origin: served.origin.to_owned(),
+            not_after: Some(served.not_after.to_string()),
+            days_left: Some((served.not_after.as_millis() - now).div_euclid(86_400_000)),
+            last_error: None,
+        };
+        self.certificates
+            .list()
+            .into_iter()
+            .map(certificate)
+            .collect()
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        let config = self.config.load();
+        let mut found: BTreeMap<String, Target> = BTreeMap::new();
+        for hook in &config.webhooks {
+            for target in &hook.to {
+                let up = self.dispatch.is_up(&target.name).unwrap_or(true);
+                let entry = found
+                    .entry(target.name.to_string())
+                    .or_insert_with(|| Target {
+                        name: target.name.to_string(),
+                        url: target.url.to_string(),
+                        routes: Vec::new(),
+                        state: if up {
+                            TargetState::Up
+                        } else {
+                            TargetState::Down
+                        },
+                    });
+                entry.routes.push(hook.key.to_string());
+            }
+        }
+        found.into_values().collect()
+    }
+
+    fn spool(&self) -> Arc<dyn Spool> {
+        self.spool.clone()
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err(vec!["draining: the gateway is about to stop".to_owned()]);
+        }
+        Ok(())
+    }
+
+    async fn reload(&self) -> Result<String, String> {
+        self.reload_now().await
+    }
+
+    async fn refresh_sources(&self) -> Vec<Refreshed> {
+        let mut refreshed = Vec::new();
+        for watcher in self.watchers.load_full().iter() {
+            let outcome = watcher.refresh().await;
+            refreshed.push(Refreshed {
+                source: watcher.name().to_string(),
+                networks: watcher.current().networks.len(),
+                changed: matches!(outcome, Ok(meta::Refreshed::Changed { .. })),
+                error: outcome.err().map(|fault| fault.to_string()),
+            });
+        }
+        refreshed
+    }
+}
