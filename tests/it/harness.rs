@@ -1,0 +1,327 @@
+//! A gateway in a directory of its own, a target that records, and a client that signs.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+pub const SECRET: &str = "correct horse battery staple";
+pub const HOST: &str = "hooks.example.test";
+
+/// The directory of a gateway: configuration, certificate, state. Outlives its processes.
+pub struct Site {
+    dir: tempfile::TempDir,
+    certificate: String,
+}
+
+impl Site {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).unwrap();
+        let certificate = made.cert.pem();
+        let site = Self { dir, certificate };
+        std::fs::write(site.path("chain.pem"), &site.certificate).unwrap();
+        let key = site.path("key.pem");
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        private(&key);
+        site
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn configure(&self, rest: &str) {
+        let at = self.dir.path().display();
+        let text = format!(
+            r#"insecure_inline_secrets = true
+[gateway]
+state_dir = "{at}/state"
+drain = "5s"
+[[listen]]
+name = "public"
+address = "127.0.0.1:0"
+[[certificate]]
+hosts = ["{HOST}"]
+chain = "{at}/chain.pem"
+key = "file:{at}/key.pem"
+[[source]]
+name = "here"
+networks = ["127.0.0.0/8"]
+[admin]
+socket = "{at}/admin.sock"
+[audit]
+file = "{at}/audit.jsonl"
+{rest}
+"#
+        );
+        std::fs::write(self.path("hubgate.toml"), text).unwrap();
+    }
+
+    /// One route at `/hook` with one target, and more of its keys.
+    pub fn configure_hook(&self, keys: &str, target: SocketAddr, target_keys: &str) {
+        self.configure(&format!(
+            r#"[[webhook]]
+url = "https://{HOST}/hook"
+from = ["here"]
+secrets = ["inline:{SECRET}"]
+{keys}
+[[webhook.to]]
+name = "tool"
+url = "http://{target}/in"
+attempts = {{ for = "1h", first = "10ms", most = "50ms" }}
+{target_keys}
+"#
+        ));
+    }
+
+    pub fn hubgate(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_hubgate"))
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    pub fn status(&self) -> Option<Value> {
+        let socket = self.path("admin.sock");
+        let out = self.hubgate(&["status", "--json", "--socket", socket.to_str().unwrap()]);
+        serde_json::from_slice(&out.stdout).ok()
+    }
+
+    pub async fn start(&self) -> Gate {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("log"))
+            .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hubgate"))
+            .args(["run", "--config"])
+            .arg(self.path("hubgate.toml"))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(ended) = child.try_wait().unwrap() {
+                panic!("the gateway ended with {ended}: {}", self.log());
+            }
+            let found = self
+                .status()
+                .and_then(|status| status["listeners"][0]["address"].as_str()?.parse().ok());
+            if let Some(address) = found {
+                return Gate {
+                    child,
+                    address,
+                    certificate: self.certificate.clone(),
+                };
+            }
+            assert!(Instant::now() < deadline, "not ready: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("audit.jsonl")).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// The audit record of the request with this id, once it is written.
+    pub async fn audited(&self, request: &str) -> Value {
+        eventually(|| {
+            self.audit()
+                .into_iter()
+                .find(|record| record["request_id"] == request && record["kind"] == "request")
+        })
+        .await
+    }
+}
+
+pub fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Asks until there is an answer; the deadline is only there to fail.
+pub async fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A running gateway; killed when it goes.
+pub struct Gate {
+    child: Child,
+    pub address: SocketAddr,
+    certificate: String,
+}
+
+impl Gate {
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        eventually(|| self.child.try_wait().unwrap()).await
+    }
+
+    pub fn client(&self) -> reqwest::Client {
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        reqwest::Client::builder()
+            .tls_certs_only([reqwest::Certificate::from_pem(self.certificate.as_bytes()).unwrap()])
+            .resolve(HOST, self.address)
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("https://{HOST}:{}{path}", self.address.port())
+    }
+
+    /// A push to `/hook`, as GitHub sends it.
+    pub fn push(
+        &self,
+        client: &reqwest::Client,
+        guid: &str,
+        body: &[u8],
+    ) -> reqwest::RequestBuilder {
+        client
+            .post(self.url("/hook"))
+            .header("content-type", "application/json")
+            .header("user-agent", "GitHub-Hookshot/044aadd")
+            .header("x-github-event", "push")
+            .header("x-github-delivery", guid)
+            .header("x-github-hook-id", "292430182")
+            .header("x-hub-signature-256", sign(SECRET, body))
+            .body(body.to_vec())
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub fn sign(secret: &str, body: &[u8]) -> String {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+    let hex: String = aws_lc_rs::hmac::sign(&key, body)
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("sha256={hex}")
+}
+
+pub fn guid() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// What a target was given.
+#[derive(Debug, Clone)]
+pub struct Got {
+    pub path: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+/// A tool that records and answers as it is told.
+#[derive(Clone)]
+pub struct Tool {
+    pub address: SocketAddr,
+    got: Arc<Mutex<Vec<Got>>>,
+}
+
+impl Tool {
+    /// Answers every request with 200.
+    pub async fn open() -> Self {
+        Self::answering(|_| 200).await
+    }
+
+    /// Answers the nth request, from 0, as `answer` says.
+    pub async fn answering(answer: impl Fn(usize) -> u16 + Send + Sync + 'static) -> Self {
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(socket, answer)
+    }
+
+    pub fn on(
+        socket: tokio::net::TcpListener,
+        answer: impl Fn(usize) -> u16 + Send + Sync + 'static,
+    ) -> Self {
+        let address = socket.local_addr().unwrap();
+        let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+        let (record, answer) = (got.clone(), Arc::new(answer));
+        let app = axum::Router::new()
+            .fallback(
+                move |head: axum::http::request::Parts, body: axum::body::Bytes| {
+                    let text = |value: &axum::http::HeaderValue| {
+                        String::from_utf8_lossy(value.as_bytes()).into_owned()
+                    };
+                    let one = Got {
+                        path: head.uri.path().to_owned(),
+                        headers: head
+                            .headers
+                            .iter()
+                            .map(|(name, value)| (name.to_string(), text(value)))
+                            .collect(),
+                        body: body.to_vec(),
+                    };
+                    let nth = {
+                        let mut all = record.lock().unwrap();
+                        all.push(one);
+                        all.len() - 1
+                    };
+                    let status = answer(nth);
+                    async move {
+                        (
+                            axum::http::StatusCode::from_u16(status).unwrap(),
+                            "the tool's answer",
+                        )
+                    }
+                },
+            )
+            .layer(axum::extract::DefaultBodyLimit::disable());
+        tokio::spawn(async move { axum::serve(socket, app).await.unwrap() });
+        Self { address, got }
+    }
+
+    pub fn all(&self) -> Vec<Got> {
+        self.got.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.got.lock().unwrap().len()
+    }
+
+    pub async fn one(&self) -> Got {
+        eventually(|| self.got.lock().unwrap().first().cloned()).await
+    }
+}

@@ -1,0 +1,27 @@
+//! The gateway through its real binary, over real sockets and TLS.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::too_many_lines,
+    clippy::map_err_ignore,
+    unreachable_pub,
+    unused_qualifications,
+    missing_debug_implementations,
+    let_underscore_drop,
+    reason = "tests fail by panicking"
+)]
+
+mod control;
+mod examples;
+mod harness;
+mod loss;
+mod refusals;
+mod ways;
