@@ -145,6 +145,12 @@ attempts = {{ for = "1h", first = "10ms", most = "50ms" }}
     }
 }
 
+/// Says why a test did not run; in CI that is a failure.
+pub fn skipped(why: &str) {
+    assert!(std::env::var("CI").is_err(), "cannot be tested: {why}");
+    eprintln!("skipped: {why}; tests/tools/setup says how to get it");
+}
+
 pub fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -190,15 +196,25 @@ impl Gate {
         eventually(|| self.child.try_wait().unwrap()).await
     }
 
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
     pub fn client(&self) -> reqwest::Client {
+        self.client_builder().build().unwrap()
+    }
+
+    pub fn client_builder(&self) -> reqwest::ClientBuilder {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(self.certificate.as_bytes()).unwrap()])
             .resolve(HOST, self.address)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap()
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -20,8 +20,14 @@
 )]
 
 mod control;
+mod doors;
 mod examples;
+mod full;
 mod harness;
 mod loss;
+mod property;
+mod receivers;
 mod refusals;
+mod secrets;
+mod slow;
 mod ways;
