@@ -166,10 +166,11 @@ impl Bench {
                 .collect(),
             window: Duration::from_secs(10),
         };
-        match self.spool.put(intake).await.unwrap() {
-            Put::Stored(id) => id,
-            other => panic!("{other:?}"),
-        }
+        let put = self.spool.put(intake).await.unwrap();
+        let Put::Stored(id) = put else {
+            panic!("{put:?}")
+        };
+        id
     }
 
     /// Turns the clock and has every courier look at it.
