@@ -19,7 +19,7 @@ pub(super) fn describe() {
 }
 
 /// In the order of their names.
-const DESCRIBED: [(Kind, &str, &str); 11] = [
+const DESCRIBED: [(Kind, &str, &str); 19] = [
     (
         Counter,
         "hubgate_admin_requests_total",
@@ -47,6 +47,41 @@ const DESCRIBED: [(Kind, &str, &str); 11] = [
     ),
     (Gauge, "hubgate_build_info", "1; the version is its label"),
     (
+        Counter,
+        "hubgate_conflicting_deliveries_total",
+        "Deliveries whose hook had sent their GUID with another body before, by route",
+    ),
+    (
+        Counter,
+        "hubgate_deliveries_total",
+        "Attempts to deliver that ended, by target and outcome",
+    ),
+    (
+        Histogram,
+        "hubgate_delivery_lag_seconds",
+        "From acceptance to the target's 2xx, by target",
+    ),
+    (
+        Histogram,
+        "hubgate_delivery_seconds",
+        "How long attempts to deliver took, by target",
+    ),
+    (
+        Counter,
+        "hubgate_request_bytes_total",
+        "Bytes of webhook bodies taken in, by route",
+    ),
+    (
+        Histogram,
+        "hubgate_request_seconds",
+        "From a webhook's head to its answer, where it came in, by route",
+    ),
+    (
+        Counter,
+        "hubgate_requests_total",
+        "Requests answered, by route, reason and status",
+    ),
+    (
         Gauge,
         "hubgate_source_age_seconds",
         "How long ago a fetched source list was last confirmed",
@@ -65,6 +100,11 @@ const DESCRIBED: [(Kind, &str, &str); 11] = [
         Gauge,
         "hubgate_source_stale",
         "1 where a fetched source list is older than it should ever be",
+    ),
+    (
+        Gauge,
+        "hubgate_target_up",
+        "1 where deliveries are sent to a target, 0 where it is only probed",
     ),
     (
         Counter,

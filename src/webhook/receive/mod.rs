@@ -58,6 +58,8 @@ pub struct Reading {
     check: Option<Check>,
     first: Bytes,
     more: BytesMut,
+    room: usize,
+    seen: u64,
     limit: u64,
 }
 
@@ -164,7 +166,9 @@ impl Receiver {
         Reading {
             check: claimed.map(|claimed| self.secrets.expect(claimed)),
             first: Bytes::new(),
-            more: BytesMut::with_capacity(usize::try_from(room).unwrap_or(0)),
+            more: BytesMut::new(),
+            room: usize::try_from(room).unwrap_or(0),
+            seen: 0,
             limit: admitted.limit,
         }
     }
@@ -254,13 +258,12 @@ impl Reading {
     /// # Errors
     /// Where it is more than the route takes.
     pub fn take(&mut self, piece: Bytes) -> Result<(), Refusal> {
-        let length = self.len() + piece.len() as u64;
-        if length > self.limit {
+        self.seen += piece.len() as u64;
+        if self.seen > self.limit {
             return Err(Refusal::TooLarge(self.limit));
         }
         let Some(check) = &mut self.check else {
             // Nobody signed it: only its length is of interest.
-            self.limit -= piece.len() as u64;
             return Ok(());
         };
         check.update(&piece);
@@ -268,23 +271,14 @@ impl Reading {
             // Most bodies come in one piece, which is then kept as it is.
             self.first = piece;
         } else {
+            if self.more.is_empty() {
+                self.more.reserve(self.room);
+            }
             self.more
                 .extend_from_slice(&std::mem::take(&mut self.first));
             self.more.extend_from_slice(&piece);
         }
         Ok(())
-    }
-
-    /// Bytes held.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        (self.first.len() + self.more.len()) as u64
-    }
-
-    /// Whether nothing is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The body has come whole: is it signed?

@@ -1,0 +1,152 @@
+//! Couriers on a real spool, with time turned by hand.
+
+use super::bench::{Bench, target};
+use crate::spool::{Order, State};
+use crate::webhook::deliver::{Attempts, SendError};
+use std::time::Duration;
+
+fn down() -> SendError {
+    SendError::Timeout(Duration::from_secs(5))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_delivery_is_tried_at_doubling_pauses_until_it_arrives() {
+    let bench = Bench::new();
+    let (_, carrier) = bench.hire(target("jira"), |nth, _| Ok(if nth < 4 { 500 } else { 200 }));
+    let id = bench.put("{}", "a/b", &["jira"]).await;
+    for (ended, pause) in [(1, 1), (2, 2), (3, 4), (4, 8)] {
+        bench.until(id, State::Pending, ended).await;
+        bench.turn(Duration::from_millis(pause * 1000 - 1));
+        bench.until(id, State::Pending, ended).await;
+        bench.turn(Duration::from_millis(1));
+    }
+    bench.until(id, State::Delivered, 5).await;
+    let attempts: Vec<u32> = carrier
+        .carried
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, nth)| *nth)
+        .collect();
+    assert_eq!(attempts, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_as_long_as_it_may_is_parked_and_goes_out_again_when_told() {
+    let bench = Bench::new();
+    let (_, carrier) = bench.hire(target("jira"), |nth, _| Ok(if nth < 2 { 500 } else { 200 }));
+    let id = bench.put("{}", "a/b", &["jira"]).await;
+    bench.until(id, State::Pending, 1).await;
+    bench.turn(Duration::from_hours(2));
+    bench.until(id, State::Dead, 2).await;
+    assert_eq!(bench.spool.redeliver(id, None).await.unwrap(), 1);
+    bench.until(id, State::Delivered, 3).await;
+    assert_eq!(carrier.carried.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_will_not_mend_is_parked_after_an_hour() {
+    let bench = Bench::new();
+    bench.hire(target("jira"), |_, _| Ok(404));
+    let id = bench.put("{}", "a/b", &["jira"]).await;
+    bench.until(id, State::Pending, 1).await;
+    bench.turn(Duration::from_hours(1));
+    bench.until(id, State::Dead, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_down_gets_one_probe_at_a_time_and_no_attempt_is_burnt() {
+    let bench = Bench::new();
+    let mut one = target("jira");
+    one.concurrency = 1;
+    one.attempts = Attempts {
+        lasting: Duration::from_hours(72),
+        first: Duration::from_millis(1),
+        most: Duration::from_millis(1),
+    };
+    let (courier, carrier) = bench.hire(one, |nth, _| if nth < 8 { Err(down()) } else { Ok(200) });
+    let id = bench.put("{}", "a/b", &["jira"]).await;
+    for ended in 1..=4 {
+        bench.until(id, State::Pending, ended).await;
+        assert!(courier.circuit().is_closed());
+        bench.turn(Duration::from_millis(5));
+    }
+    bench.until(id, State::Pending, 5).await;
+    // Time enough for many attempts, but not for a probe.
+    bench.turn(Duration::from_millis(999));
+    bench.until(id, State::Pending, 5).await;
+    assert!(!courier.circuit().is_closed());
+    for (ended, pause) in [(6, 1), (7, 2_000), (8, 4_000)] {
+        bench.turn(Duration::from_millis(pause));
+        bench.until(id, State::Pending, ended).await;
+    }
+    bench.turn(Duration::from_secs(8));
+    bench.until(id, State::Delivered, 9).await;
+    assert!(courier.circuit().is_closed());
+    let attempts: Vec<u32> = carrier
+        .carried
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, nth)| *nth)
+        .collect();
+    assert_eq!(attempts, [1, 2, 3, 4, 5, 6, 6, 6, 6]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_repository_a_failing_one_holds_back_its_own_and_no_others() {
+    let bench = Bench::new();
+    let mut ordered = target("jira");
+    ordered.order = Order::Repository;
+    let (_, carrier) = bench.hire(ordered, |nth, _| Ok(if nth == 0 { 500 } else { 200 }));
+    let first = bench.put("first", "a/web", &["jira"]).await;
+    bench.until(first, State::Pending, 1).await;
+    let second = bench.put("second", "A/Web", &["jira"]).await;
+    let other = bench.put("other", "a/api", &["jira"]).await;
+    bench.until(other, State::Delivered, 1).await;
+    bench.until(second, State::Pending, 0).await;
+    bench.turn(Duration::from_secs(1));
+    bench.until(second, State::Delivered, 1).await;
+    let bodies: Vec<_> = carrier
+        .carried
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(body, _)| body.clone())
+        .collect();
+    assert_eq!(bodies, ["first", "other", "first", "second"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_target_delays_no_other() {
+    let bench = Bench::new();
+    bench.hire(target("dead"), |_, _| Err(down()));
+    let (_, alive) = bench.hire(target("alive"), |_, _| Ok(200));
+    for _ in 0..20 {
+        let id = bench.put("{}", "a/b", &["alive", "dead"]).await;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let shown = bench.spool.show(id).await.unwrap().unwrap();
+            let there = |s: &&crate::spool::Standing| s.target == "alive";
+            if shown.summary.targets.iter().find(there).unwrap().state == State::Delivered {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    assert_eq!(alive.carried.lock().unwrap().len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_panics_costs_one_attempt() {
+    let bench = Bench::new();
+    bench.hire(target("jira"), |nth, _| {
+        assert!(nth > 0, "on purpose");
+        Ok(200)
+    });
+    let id = bench.put("{}", "a/b", &["jira"]).await;
+    bench.until(id, State::Pending, 1).await;
+    bench.turn(Duration::from_secs(1));
+    bench.until(id, State::Delivered, 2).await;
+}
