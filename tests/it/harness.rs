@@ -200,10 +200,6 @@ impl Gate {
         self.child.id()
     }
 
-    pub fn certificate(&self) -> &str {
-        &self.certificate
-    }
-
     pub fn client(&self) -> reqwest::Client {
         self.client_builder().build().unwrap()
     }

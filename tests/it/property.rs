@@ -108,7 +108,10 @@ async fn a_flipped_bit_in_body_signature_or_secret_never_passes() {
         }
         let ask = async {
             let good = answered(&gate, &client, &body, &header(&right)).await;
-            (good, answered(&gate, &client, &other, &header(&wrong)).await)
+            (
+                good,
+                answered(&gate, &client, &other, &header(&wrong)).await,
+            )
         };
         let told = tokio::task::block_in_place(|| runtime.block_on(ask));
         if told == (202, 401) {

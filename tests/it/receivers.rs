@@ -62,10 +62,10 @@ impl Drop for Program {
 fn fetched(name: &str) -> Option<PathBuf> {
     let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache");
     let entries = std::fs::read_dir(cache).ok()?;
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name)))
+    entries.flatten().map(|entry| entry.path()).find(|path| {
+        path.file_name()
+            .is_some_and(|file| file.to_string_lossy().starts_with(name))
+    })
 }
 
 async fn vacant() -> SocketAddr {
@@ -99,7 +99,11 @@ async fn a_push_through_the_gate_starts_a_build_in_buildbot() {
         .arg(&master)
         .output()
         .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
     std::fs::write(master.join("master.cfg"), MASTER).unwrap();
     let log = std::fs::File::create(site.path("buildbot.log")).unwrap();
     let _buildbot = Program(
@@ -187,7 +191,10 @@ async fn githubs_own_library_verifies_what_arrives() {
         .header("content-type", "application/json")
         .header("x-github-event", "push")
         .header("x-github-delivery", guid())
-        .header("x-hub-signature-256", sign("another secret", PUSH.as_bytes()))
+        .header(
+            "x-hub-signature-256",
+            sign("another secret", PUSH.as_bytes()),
+        )
         .body(PUSH)
         .send()
         .await

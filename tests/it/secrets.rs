@@ -92,7 +92,10 @@ level = "trace"
         headers.insert("x-github-encoded-secret", ENCODED.parse().unwrap());
         headers.insert("cookie", COOKIE.parse().unwrap());
         let answer = client.execute(request).await.unwrap();
-        said.push(("headers".to_owned(), format!("{:?}", answer.headers()).into_bytes()));
+        said.push((
+            "headers".to_owned(),
+            format!("{:?}", answer.headers()).into_bytes(),
+        ));
         said.push(("answer".to_owned(), answer.bytes().await.unwrap().to_vec()));
     }
     eventually(|| (tool.count() == 2 && moody.count() == 3).then_some(())).await;
@@ -117,9 +120,18 @@ level = "trace"
         ("\"inline:canary-old", "\"canary-old"),
         ("resign = \"inline:", "resign = \"inline:\\q"),
         ("resign = ", "resing = "),
-        ("insecure_inline_secrets = true", "insecure_inline_secrets = false"),
-        ("Authorization = \"inline:Basic ", "Authorization = \"inline:\\u0001"),
-        ("resign = \"inline:canary-resign-5de8812f09\"", "resign = [\"inline:canary-resign-5de8812f09\"]"),
+        (
+            "insecure_inline_secrets = true",
+            "insecure_inline_secrets = false",
+        ),
+        (
+            "Authorization = \"inline:Basic ",
+            "Authorization = \"inline:\\u0001",
+        ),
+        (
+            "resign = \"inline:canary-resign-5de8812f09\"",
+            "resign = [\"inline:canary-resign-5de8812f09\"]",
+        ),
     ] {
         assert!(good.contains(right), "{right}");
         std::fs::write(&file, good.replace(right, wrong)).unwrap();
@@ -157,7 +169,10 @@ level = "trace"
 
     files(&site.path("state"), &mut said);
     said.push(("log".to_owned(), std::fs::read(site.path("log")).unwrap()));
-    said.push(("audit".to_owned(), std::fs::read(site.path("audit.jsonl")).unwrap()));
+    said.push((
+        "audit".to_owned(),
+        std::fs::read(site.path("audit.jsonl")).unwrap(),
+    ));
     // Only the tail of the key file: its first and last lines are the same in every key.
     let key = std::fs::read_to_string(site.path("key.pem")).unwrap();
     let key = key.lines().nth(1).unwrap().to_owned();
@@ -184,5 +199,10 @@ level = "trace"
         }
     }
     assert!(said.len() > 30, "only {} places were searched", said.len());
-    assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
+    assert!(
+        leaks.is_empty(),
+        "{} leaks:\n{}",
+        leaks.len(),
+        leaks.join("\n")
+    );
 }
