@@ -204,6 +204,7 @@ async fn http_2_is_spoken_where_a_listener_offers_it_and_only_there() {
     assert_eq!(tool.one().await.body, BODY);
     assert_eq!(tool.count(), 1);
 
+    let site = Site::new();
     let (gate, _) = start(&site, &tool, "").await;
     let plain = speaking(&site, &gate, b"", &[b"h2", b"http/1.1"]).await;
     let plain = plain.unwrap();

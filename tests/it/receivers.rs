@@ -169,6 +169,7 @@ async fn githubs_own_library_verifies_what_arrives() {
             .arg(site.path("receiver.mjs"))
             .env("SECRET", SECRET)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap(),
     );
