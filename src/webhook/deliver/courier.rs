@@ -7,21 +7,28 @@ use super::sender::{Answer, Carry, Parcel, SendError};
 use super::{Target, schedule};
 use crate::spool::{Claim, Claimed, Fate, Settlement, Spool};
 use crate::telemetry::{Audit, audit};
-use crate::types::{Clock, Entropy, Name, Timestamp};
+use crate::types::{Clock, DeliveryId, Entropy, Name, Timestamp};
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Pause after the spool did not answer.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// The longest sleep without looking again, should a wake-up ever be missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// While most slots are taken, a claim waits so long for more to come free, so that a busy target
+/// costs few claims; no longer, so that slow deliveries leave the other slots to the rest.
+const GATHER: Duration = Duration::from_millis(20);
+/// Refused deliveries whose first refusal is remembered; others count from their first failure.
+const MOST_REFUSED: usize = 10_000;
 
 /// What a courier is told about its target; replaced whole on a reload.
 #[derive(Debug)]
@@ -50,6 +57,9 @@ pub(super) struct Courier {
     /// Nothing is under way any more.
     pub(super) done: CancellationToken,
     pub(super) circuit: Mutex<Circuit>,
+    /// When each delivery that is being refused was first refused. Not the spool's first failure:
+    /// a tool that comes back after a long outage and answers 404 at first has its hour too.
+    refused: Mutex<HashMap<DeliveryId, Timestamp>>,
 }
 
 /// How one delivery went, for the circuit.
@@ -66,7 +76,8 @@ impl Courier {
             changed: Notify::new(),
             stop: CancellationToken::new(),
             done: CancellationToken::new(),
-            circuit: Mutex::new(Circuit::default()),
+            circuit: Mutex::default(),
+            refused: Mutex::default(),
         }
     }
 
@@ -93,7 +104,10 @@ impl Courier {
     /// Works until it is stopped and nothing is under way.
     pub(super) async fn work(self: Arc<Self>, office: Office) {
         let mut under_way: FuturesUnordered<BoxFuture<'static, Went>> = FuturesUnordered::new();
+        // After a panic: a probe that was out then never comes back.
+        self.turn(Circuit::up);
         metrics::gauge!("hubgate_target_up", "target" => self.name.to_string()).set(1.0);
+        let mut gathering = None;
         loop {
             let until = if self.stop.is_cancelled() {
                 if under_way.is_empty() {
@@ -101,7 +115,7 @@ impl Courier {
                 }
                 office.clock.now().after(LOOK_AGAIN)
             } else {
-                self.take_up(&office, &mut under_way).await
+                self.take_up(&office, &mut under_way, &mut gathering).await
             };
             let pause = until.since(office.clock.now()).min(LOOK_AGAIN);
             let full = under_way.len() >= self.setup.load().target.concurrency;
@@ -121,13 +135,19 @@ impl Courier {
         self: &Arc<Self>,
         office: &Office,
         under_way: &mut FuturesUnordered<BoxFuture<'static, Went>>,
+        gathering: &mut Option<Instant>,
     ) -> Timestamp {
         let now = office.clock.now();
         let setup = self.setup.load_full();
         let later = now.after(LOOK_AGAIN);
         let free = setup.target.concurrency.saturating_sub(under_way.len());
         let (limit, probe) = match self.circuit().admits(now) {
-            Admission::Free if free * 2 < setup.target.concurrency && free > 0 => (0, false),
+            Admission::Free if free * 2 < setup.target.concurrency && free > 0 => {
+                if gathering.get_or_insert_with(Instant::now).elapsed() < GATHER {
+                    return now.after(GATHER);
+                }
+                (free, false)
+            }
             Admission::Free => (free, false),
             Admission::Probe => (1, true),
             Admission::Wait(until) => return until,
@@ -136,6 +156,7 @@ impl Courier {
         if limit == 0 {
             return later;
         }
+        *gathering = None;
         let claim = Claim {
             target: self.name.clone(),
             limit,
@@ -154,7 +175,9 @@ impl Courier {
             self.turn(Circuit::probing);
         }
         for delivery in claimed {
-            under_way.push(deliver(office.clone(), setup.clone(), delivery, probe).boxed());
+            under_way.push(
+                deliver(self.clone(), office.clone(), setup.clone(), delivery, probe).boxed(),
+            );
         }
         if !exhausted {
             return later;
@@ -167,6 +190,25 @@ impl Courier {
                 now.after(AFTER_FAULT)
             }
         }
+    }
+
+    /// When the refusals of a delivery began: now, where this is the first.
+    fn refused_since(&self, delivery: &Claimed, now: Timestamp) -> Timestamp {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() >= MOST_REFUSED && !refused.contains_key(&delivery.id) {
+            return delivery.failing_since.unwrap_or(now);
+        }
+        let since = refused.entry(delivery.id).or_insert(now);
+        if delivery.failing_since.is_none() {
+            // New, or sent again by a person: its time starts anew.
+            *since = now;
+        }
+        *since
+    }
+
+    fn forget_refusal(&self, id: DeliveryId) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.remove(&id);
     }
 
     fn learn(&self, office: &Office, went: &Went) {
@@ -182,13 +224,19 @@ impl Courier {
 }
 
 /// One attempt, to its settlement.
-async fn deliver(office: Office, setup: Arc<Setup>, delivery: Claimed, probe: bool) -> Went {
+async fn deliver(
+    courier: Arc<Courier>,
+    office: Office,
+    setup: Arc<Setup>,
+    delivery: Claimed,
+    probe: bool,
+) -> Went {
     let parcel = Parcel {
         request: delivery.request,
         headers: delivery.headers.clone(),
         body: delivery.body.clone(),
     };
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     let carried = AssertUnwindSafe(setup.carry.carry(&parcel, delivery.attempt)).catch_unwind();
     let sent = carried.await.unwrap_or_else(|_| {
         Err(SendError::Broken(
@@ -196,7 +244,7 @@ async fn deliver(office: Office, setup: Arc<Setup>, delivery: Claimed, probe: bo
         ))
     });
     let took = begun.elapsed();
-    let judged = judge(&office, &setup.target, &delivery, probe, &sent);
+    let judged = judge(&courier, &office, &setup.target, &delivery, probe, &sent);
     let settlement = Settlement {
         id: delivery.id,
         target: setup.target.name.clone(),
@@ -232,6 +280,7 @@ struct Judged {
 }
 
 fn judge(
+    courier: &Courier,
     office: &Office,
     target: &Target,
     delivery: &Claimed,
@@ -253,6 +302,11 @@ fn judge(
             (meaning, fault.to_string())
         }
     };
+    let since = delivery.failing_since.unwrap_or(now);
+    let refused = (meaning == Meaning::Refused).then(|| courier.refused_since(delivery, now));
+    if refused.is_none() {
+        courier.forget_refusal(delivery.id);
+    }
     let (lasting, at_least, down) = match meaning {
         Meaning::Delivered => {
             return Judged {
@@ -263,11 +317,11 @@ fn judge(
         }
         Meaning::Failed { at_least, down } => (target.attempts.lasting, at_least, down),
         Meaning::Refused => {
-            let briefly = target.attempts.lasting.min(answer::BRIEFLY);
-            (briefly, Duration::ZERO, false)
+            // Neither the hour nor the target's own bound is passed.
+            let hour = refused.unwrap_or(now).after(answer::BRIEFLY).since(since);
+            (target.attempts.lasting.min(hour), Duration::ZERO, false)
         }
     };
-    let since = delivery.failing_since.unwrap_or(now);
     let next = schedule::next(
         target.attempts,
         lasting,
@@ -278,7 +332,10 @@ fn judge(
         &*office.entropy,
     );
     let fate = match next {
-        None => Fate::Dead,
+        None => {
+            courier.forget_refusal(delivery.id);
+            Fate::Dead
+        }
         // A target that is down says nothing of this delivery: it is due again at once, and the
         // circuit says when the next probe goes out.
         Some(_) if probe && down => Fate::Retry {

@@ -100,6 +100,14 @@ pub enum BuildError {
         /// Why.
         why: String,
     },
+    /// The system trusts nobody, as in an image without certificates.
+    #[error(
+        "target `{target}`: this system has no certificate authorities; install `ca-certificates` or name a file in the target's `ca`"
+    )]
+    NoAuthorities {
+        /// The target.
+        target: Name,
+    },
 }
 
 /// What carries a parcel to a target; a trait, so that schedules are tested without sockets.
@@ -305,6 +313,11 @@ fn connector(target: &Target) -> Result<TlsConnector, BuildError> {
             let native = rustls_native_certs::load_native_certs();
             let (added, ignored) = roots.add_parsable_certificates(native.certs);
             tracing::debug!(added, ignored, "the system's certificate authorities");
+            if roots.is_empty() {
+                return Err(BuildError::NoAuthorities {
+                    target: target.name.clone(),
+                });
+            }
         }
     }
     let mut tls = rustls::ClientConfig::builder()

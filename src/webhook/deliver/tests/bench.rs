@@ -61,6 +61,9 @@ impl Carry for Scripted {
             carried.push((parcel.body.clone(), attempt));
             carried.len() - 1
         };
+        if parcel.body == "hangs" {
+            std::future::pending::<()>().await;
+        }
         (self.script)(nth, parcel).map(|status| Answer {
             status: http::StatusCode::from_u16(status).unwrap(),
             headers: http::HeaderMap::new(),

@@ -55,6 +55,36 @@ async fn a_refusal_that_will_not_mend_is_parked_after_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_answers_404_when_it_comes_back_has_its_hour_too() {
+    let bench = Bench::new();
+    let mut patient = target("jira");
+    patient.attempts.lasting = Duration::from_hours(72);
+    let script = |nth| [500, 404, 404, 200][nth];
+    bench.hire(patient, move |nth, _| Ok(script(nth)));
+    let id = bench.put("{}", "a/b", &["jira"]).await;
+    bench.until(id, State::Pending, 1).await;
+    bench.turn(Duration::from_hours(3));
+    bench.until(id, State::Pending, 2).await;
+    bench.turn(Duration::from_mins(59));
+    bench.until(id, State::Pending, 3).await;
+    bench.turn(Duration::from_mins(1));
+    bench.until(id, State::Delivered, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_deliveries_leave_the_other_slots_to_the_rest() {
+    let bench = Bench::new();
+    bench.hire(target("jira"), |_, _| Ok(200));
+    for _ in 0..3 {
+        bench.put("hangs", "a/b", &["jira"]).await;
+    }
+    for _ in 0..3 {
+        let id = bench.put("{}", "a/b", &["jira"]).await;
+        bench.until(id, State::Delivered, 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_down_gets_one_probe_at_a_time_and_no_attempt_is_burnt() {
     let bench = Bench::new();
     let mut one = target("jira");

@@ -28,7 +28,7 @@ fn a_guard_judges_the_address_that_is_dialled() {
         reach("10.2.0.0/16", Some(8080)),
         reach("2001:db8::/32", None),
     ];
-    let rows: [(&[Reach], &str, &str, Verdict); 16] = [
+    let rows: [(&[Reach], &str, &str, Verdict); 18] = [
         (&[], "jira.corp", "10.2.3.4:8080", Verdict::Allowed),
         (&[], "jira.corp", "127.0.0.1:8080", Verdict::Loopback),
         (&[], "jira.corp", "[::1]:8080", Verdict::Loopback),
@@ -38,6 +38,8 @@ fn a_guard_judges_the_address_that_is_dialled() {
         (&[], "[::1]", "[::1]:8080", Verdict::Allowed),
         (&[], "jira.corp", "169.254.169.254:80", Verdict::Special),
         (&[], "jira.corp", "[fd00:ec2::254]:80", Verdict::Special),
+        (&[], "jira.corp", "[fd00:ec2::23]:80", Verdict::Special),
+        (&[], "jira.corp", "[fd20:ce::254]:80", Verdict::Special),
         (&[], "jira.corp", "[fe80::1]:80", Verdict::Special),
         (&[], "jira.corp", "0.0.0.0:80", Verdict::Special),
         (&[], "jira.corp", "224.0.0.1:80", Verdict::Special),
