@@ -1,5 +1,7 @@
 # make demo   the main job on this machine (ARGS=--once: exit when delivered)
 # make test   everything that must hold; installs what it needs and says what it skips
+# make bench  hubgate and its peers under the same load (bench/README.md; ARGS=--quick)
+# make fuzz   made-up bytes for every parser, FUZZ_SECONDS each (120); TARGETS: only these
 CARGO ?= cargo
 .PHONY: demo test check
 demo: tools
@@ -9,6 +11,7 @@ demo: tools
 test: tools
 	tests/tools/setup
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
 
@@ -18,3 +21,11 @@ check:
 .PHONY: tools
 tools:
 	tests/tools/build
+
+.PHONY: bench
+bench: tools
+	bench/setup
+	bench/run $(ARGS)
+.PHONY: fuzz
+fuzz: tools
+	tests/tools/fuzz $(TARGETS)

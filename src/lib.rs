@@ -10,6 +10,7 @@ pub mod edge;
 pub mod gate;
 pub mod gateway;
 pub mod github;
+pub mod publish;
 pub mod spool;
 pub mod telemetry;
 pub mod types;

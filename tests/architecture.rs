@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rooms and their layers, as in `docs/ARCHITECTURE.md`.
-const LAYERS: [(&str, u8); 11] = [
+const LAYERS: [(&str, u8); 12] = [
     ("cli", 1),
     ("gateway", 2),
     ("config", 3),
     ("gate", 4),
     ("admin", 4),
     ("webhook", 5),
+    ("publish", 5),
     ("edge", 7),
     ("spool", 7),
     ("github", 7),

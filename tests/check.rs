@@ -26,9 +26,28 @@ fn a_right_file_is_summed_up_in_a_line_and_warnings_go_to_standard_error() {
         text(&outcome.stdout),
         "a.toml: right: 1 route, 1 target, 2 sources, 1 listener\n"
     );
-    let complaint = text(&outcome.stderr);
+    let complaint = text(&outcome.stderr).lines().next().unwrap_or_default();
     assert!(complaint.starts_with("warning: a.toml:"), "{complaint}");
-    assert!(complaint.ends_with("no `from` names the source `spare`\n"));
+    assert!(complaint.ends_with("no `from` names the source `spare`"));
+    assert_eq!(outcome.status.code(), Some(0));
+}
+
+#[test]
+fn where_the_system_allows_few_open_files_a_warning_says_what_to_raise() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("a.toml"), TRIAL).unwrap();
+    let outcome = Command::new("sh")
+        .args(["-c", "ulimit -n 1000; exec \"$0\" check --config a.toml"])
+        .arg(env!("CARGO_BIN_EXE_hubgate"))
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    let complaint = text(&outcome.stderr);
+    assert!(
+        complaint.starts_with("warning: the system lets a process have 1000 files open"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("`LimitNOFILE=`"), "{complaint}");
     assert_eq!(outcome.status.code(), Some(0));
 }
 

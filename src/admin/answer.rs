@@ -86,12 +86,62 @@ pub struct Route {
     pub key: String,
     /// The sources that may use it, or `anywhere`.
     pub from: Vec<String>,
-    /// `store` or `through`.
+    /// `store` or `through` for a webhook, `publish` for a service.
     pub mode: String,
-    /// The events it takes; none means all.
+    /// The events a webhook takes; none means all.
     pub events: Vec<String>,
-    /// Who has what it takes.
+    /// Who has what a webhook takes, or the service that is published.
     pub targets: Vec<String>,
+    /// The access profiles of a published service, or `everything`.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// Until when it may convert an App's manifest, RFC 3339; absent where it may not.
+    #[serde(default)]
+    pub setup_until: Option<String>,
+}
+
+/// What a published service was asked for, and the profile that would allow it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Learned {
+    /// Host and path of the route.
+    pub route: String,
+    /// Whether more is being learned.
+    pub learning: bool,
+    /// What was asked for, the most frequent first.
+    pub requests: Vec<LearnedRequest>,
+    /// Requests that there was no room to learn from.
+    pub overflow: u64,
+    /// A `[[profile]]` that allows all of it, in TOML.
+    pub profile: String,
+}
+
+/// One kind of request that was learned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LearnedRequest {
+    /// The rule that would allow it.
+    pub rule: String,
+    /// How often it came.
+    pub count: u64,
+    /// When first, RFC 3339.
+    pub first: String,
+    /// When last, RFC 3339.
+    pub last: String,
+}
+
+/// For how long an App's manifest may be converted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenSetup {
+    /// Seconds from now, at most a day; 0 closes the window.
+    pub seconds: u64,
+}
+
+/// A setup window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SetupWindow {
+    /// Host and path of the route.
+    pub route: String,
+    /// Until when it is open, RFC 3339; absent where it is closed.
+    pub until: Option<String>,
 }
 
 /// A source.

@@ -7,7 +7,7 @@ use super::answer::{
 use super::door::Door;
 use super::failure::Refusal;
 use super::guard::{Guard, Standing};
-use super::{Parts, deliveries, openapi};
+use super::{Parts, deliveries, openapi, published};
 use crate::spool;
 use crate::telemetry::audit::{Control, Record};
 use axum::extract::{Request, State};
@@ -48,6 +48,8 @@ pub(super) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Parts>)>
             post(deliveries::redeliver),
         ),
         ("POST", "/api/v1/reload", post(reload)),
+        ("GET", "/api/v1/learned/{route}", get(published::learned)),
+        ("POST", "/api/v1/setup/{route}", post(published::open_setup)),
     ]
 }
 

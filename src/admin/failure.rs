@@ -1,6 +1,7 @@
 //! The one table from what went wrong to status, code and words.
 
 use super::answer::{Failure, Reason};
+use super::filter::Unclear;
 use crate::spool::SpoolError;
 use crate::types::DeliveryId;
 use axum::Json;
@@ -34,6 +35,8 @@ pub(super) enum Refusal {
     Body,
     #[error("there is no delivery {0}; it may have been forgotten since `[spool].keep` passed")]
     NoDelivery(DeliveryId),
+    #[error("`{0}` is no published route; `hubgate status` lists them")]
+    NotPublished(String),
     #[error("delivery {0} does not go to target `{1}`")]
     NoTarget(DeliveryId, String),
     #[error("delivery {0} is being sent just now; look again in a moment")]
@@ -59,12 +62,19 @@ impl Refusal {
             Self::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type"),
             Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body"),
             Self::NoDelivery(_) => (StatusCode::NOT_FOUND, "no_such_delivery"),
+            Self::NotPublished(_) => (StatusCode::NOT_FOUND, "no_such_route"),
             Self::NoTarget(..) => (StatusCode::NOT_FOUND, "no_such_target"),
             Self::Sending(_) => (StatusCode::CONFLICT, "being_sent"),
             Self::Reload(_) => (StatusCode::UNPROCESSABLE_ENTITY, "reload_refused"),
             Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "spool_unavailable"),
             Self::CutShort => (StatusCode::INTERNAL_SERVER_ERROR, "cut_short"),
         }
+    }
+}
+
+impl From<Unclear> for Refusal {
+    fn from(unclear: Unclear) -> Self {
+        Self::Parameter(unclear.to_string())
     }
 }
 

@@ -1,11 +1,14 @@
 //! A gateway that is none, for the tests of what looks at one: a view and a spool whose answers a
 //! test sets, behind real doors.
 
-use super::answer::{Certificate, Listener, Refreshed, Route, Source, TargetState};
+use super::answer::{
+    Certificate, Learned, LearnedRequest, Listener, Refreshed, Route, SetupWindow, Source,
+    TargetState,
+};
 use super::{Parts, Running, Settings, Target, View};
 use crate::spool::{
-    Attempt, Claim, Claimed, Condition, Depth, Detail, Header, Intake, Order, Page, Put, PutError,
-    Query, Room, Settlement, Spool, SpoolError, Standing, State, Summary,
+    Attempt, Claim, Claimed, Condition, Depth, Detail, Header, Intake, Order, Outlook, Page, Put,
+    PutError, Query, Room, Settlement, Spool, SpoolError, Standing, State, Summary,
 };
 use crate::telemetry::{Audit, Metrics, Tasks, audit};
 use crate::types::{Clock, DeliveryId, Name, Timestamp};
@@ -63,6 +66,7 @@ impl Fake {
             return Err(SpoolError {
                 tried: "read a delivery",
                 why: "the disk is gone".into(),
+                outlook: Outlook::Lasting,
             });
         }
         Ok(())
@@ -147,7 +151,33 @@ impl View for Fake {
             mode: "store".to_owned(),
             events: vec!["push".to_owned(), "pull_request.opened".to_owned()],
             targets: vec!["jira".to_owned(), "jenkins".to_owned()],
+            allow: Vec::new(),
+            setup_until: None,
         }]
+    }
+
+    fn learned(&self, route: &str) -> Option<Learned> {
+        let request = LearnedRequest {
+            rule: "pulls/list".to_owned(),
+            count: 3,
+            first: ago(60).to_string(),
+            last: NOW.to_string(),
+        };
+        (route == "ghe.example.com/").then(|| Learned {
+            route: route.to_owned(),
+            learning: true,
+            requests: vec![request],
+            overflow: 0,
+            profile: "[[profile]]\n".to_owned(),
+        })
+    }
+
+    fn open_setup(&self, route: &str, lasting: std::time::Duration) -> Option<SetupWindow> {
+        let until = NOW.after(lasting).to_string();
+        (route == "ghe.example.com/").then(|| SetupWindow {
+            route: route.to_owned(),
+            until: (!lasting.is_zero()).then_some(until),
+        })
     }
 
     fn sources(&self) -> Vec<Source> {

@@ -2,7 +2,6 @@
 //! own words.
 
 use super::answer::State;
-use super::failure::Refusal;
 use crate::spool::Query;
 use crate::types::{DeliveryId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -58,12 +57,18 @@ pub struct Filter {
     pub cursor: Option<i64>,
 }
 
+/// A criterion that is not one, in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unclear(String);
+
 impl Filter {
-    /// The spool's query, the place to start at, and the size of a page.
-    pub(super) fn page(
-        self,
-        now: Timestamp,
-    ) -> Result<(Query, Option<DeliveryId>, usize), Refusal> {
+    /// The spool's query, the place to start at, and the size of a page. `now` is what `24h` is
+    /// counted from.
+    ///
+    /// # Errors
+    /// At the first criterion that is not one.
+    pub fn page(self, now: Timestamp) -> Result<(Query, Option<DeliveryId>, usize), Unclear> {
         let limit = self.limit.unwrap_or(PAGE);
         if !(1..=LARGEST_PAGE).contains(&limit) {
             return Err(wrong("limit", &limit.to_string(), "a number from 1 to 500"));
@@ -81,19 +86,22 @@ impl Filter {
 
     /// The spool's query for sending again; at least one criterion must be there, since nobody
     /// means everything by saying nothing.
-    pub(super) fn selection(self, now: Timestamp) -> Result<Query, Refusal> {
+    ///
+    /// # Errors
+    /// At the first criterion that is not one, where there is none, or where a page is asked for.
+    pub fn selection(self, now: Timestamp) -> Result<Query, Unclear> {
         if self.limit.is_some() || self.cursor.is_some() {
             let told = "`limit` and `cursor` are for pages; a redelivery takes all that match";
-            return Err(Refusal::Parameter(told.to_owned()));
+            return Err(Unclear(told.to_owned()));
         }
         if self == Self::default() {
             let told = "name at least one criterion, such as `{\"state\":\"dead\"}`";
-            return Err(Refusal::Parameter(told.to_owned()));
+            return Err(Unclear(told.to_owned()));
         }
         self.criteria(now)
     }
 
-    fn criteria(self, now: Timestamp) -> Result<Query, Refusal> {
+    fn criteria(self, now: Timestamp) -> Result<Query, Unclear> {
         Ok(Query {
             route: text("route", self.route)?,
             event: text("event", self.event)?,
@@ -108,7 +116,7 @@ impl Filter {
     }
 }
 
-fn text(name: &'static str, value: Option<String>) -> Result<Option<String>, Refusal> {
+fn text(name: &'static str, value: Option<String>) -> Result<Option<String>, Unclear> {
     match value {
         Some(value) if value.is_empty() || value.len() > LONGEST => {
             let expected = "1 to 500 bytes of text";
@@ -122,7 +130,7 @@ fn moment(
     name: &'static str,
     value: Option<&str>,
     now: Timestamp,
-) -> Result<Option<Timestamp>, Refusal> {
+) -> Result<Option<Timestamp>, Unclear> {
     let Some(value) = value else { return Ok(None) };
     if let Ok(moment) = value.parse::<jiff::Timestamp>() {
         return Ok(Some(Timestamp::from_millis(moment.as_millisecond())));
@@ -137,9 +145,9 @@ fn moment(
     }
 }
 
-fn wrong(name: &str, found: &str, expected: &'static str) -> Refusal {
+fn wrong(name: &str, found: &str, expected: &'static str) -> Unclear {
     let what = crate::types::ParseError::new(found, expected);
-    Refusal::Parameter(format!("`{name}`: {what}"))
+    Unclear(format!("`{name}`: {what}"))
 }
 
 const PAGE: usize = 50;

@@ -12,6 +12,7 @@ mod failure;
 pub mod filter;
 mod guard;
 mod openapi;
+mod published;
 mod view;
 
 pub use door::{AdminError, Doors, open};

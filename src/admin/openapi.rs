@@ -1,6 +1,6 @@
 //! The API's own description, made of the routes and the answers.
 
-use super::{api, deliveries};
+use super::{api, deliveries, published};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -31,6 +31,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         api::certificates,
         api::targets,
         api::reload,
+        published::learned,
+        published::open_setup,
         deliveries::list,
         deliveries::redeliver_found,
         deliveries::show,

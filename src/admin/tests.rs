@@ -234,6 +234,45 @@ async fn a_delivery_is_sent_again_and_the_trail_says_who_did() {
 }
 
 #[tokio::test]
+async fn a_setup_window_is_opened_and_closed_and_the_trail_says_by_whom() {
+    let open = Open::doors(socket_only).await;
+    let at = "POST /api/v1/setup/ghe.example.com%2F";
+    let opened = ask(&open, at, "{\"seconds\":900}").await.json();
+    assert_eq!(opened["route"], "ghe.example.com/");
+    assert_eq!(opened["until"], "2027-01-15T08:15:00.000Z");
+    let closed = ask(&open, at, "{\"seconds\":0}").await.json();
+    assert_eq!(closed["until"], Value::Null);
+    for wrong in ["{\"seconds\":86401}", "{\"seconds\":-1}", "{}", ""] {
+        let refused = ask(&open, at, wrong).await;
+        assert_eq!(refused.code(), (400, "invalid_parameter".into()), "{wrong}");
+    }
+    let missing = ask(&open, "POST /api/v1/setup/nobody", "{\"seconds\":1}").await;
+    assert_eq!(missing.code(), (404, "no_such_route".into()));
+    let trail = open.trail().await;
+    assert_eq!(trail[0]["action"], "setup_window");
+    assert_eq!(trail[0]["by"], "admin_socket");
+    assert_eq!(
+        trail[0]["outcome"],
+        "ghe.example.com/ is open until 2027-01-15T08:15:00.000Z"
+    );
+    assert_eq!(trail[1]["outcome"], "ghe.example.com/ is closed");
+    assert_eq!(trail.len(), 2);
+    open.tasks.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_learned_of_a_route_is_told() {
+    let open = Open::doors(socket_only).await;
+    let learned = ask(&open, "GET /api/v1/learned/ghe.example.com%2F", "").await;
+    let learned = learned.json();
+    assert_eq!(learned["requests"][0]["rule"], "pulls/list");
+    assert_eq!(learned["profile"], "[[profile]]\n");
+    let missing = ask(&open, "GET /api/v1/learned/hooks.example.com%2Fjira", "").await;
+    assert_eq!(missing.code(), (404, "no_such_route".into()));
+    open.tasks.stop().await;
+}
+
+#[tokio::test]
 async fn a_reload_says_what_changed_or_why_not() {
     let open = Open::doors(socket_only).await;
     let good = ask(&open, "POST /api/v1/reload", "").await;

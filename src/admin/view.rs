@@ -1,11 +1,14 @@
 //! What this room may see of the others. The gateway implements it over the snapshot that runs.
 
-use super::answer::{Certificate, Listener, Refreshed, Route, Source, TargetState};
+use super::answer::{
+    Certificate, Learned, Listener, Refreshed, Route, SetupWindow, Source, TargetState,
+};
 use crate::spool::Spool;
 use crate::types::Timestamp;
 use async_trait::async_trait;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The running gateway, as far as it concerns those who watch it. Nothing here blocks.
 #[async_trait]
@@ -15,6 +18,13 @@ pub trait View: Send + Sync + fmt::Debug {
 
     /// The routes, in the order of the configuration.
     fn routes(&self) -> Vec<Route>;
+
+    /// What the published route was asked for; `None` where there is no such route.
+    fn learned(&self, route: &str) -> Option<Learned>;
+
+    /// Lets an App's manifest be converted through the published route for so long, or ends that;
+    /// `None` where there is no such route.
+    fn open_setup(&self, route: &str, lasting: Duration) -> Option<SetupWindow>;
 
     /// The sources, in the order of the configuration.
     fn sources(&self) -> Vec<Source>;

@@ -2,6 +2,7 @@
 
 use super::terminal::{complain, say};
 use crate::config::Config;
+use crate::gateway::Files;
 use std::process::ExitCode;
 
 pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<ExitCode> {
@@ -12,7 +13,8 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    for warning in &config.warnings {
+    let lack = Files::allowed(&config).lack();
+    for warning in config.warnings.iter().chain(&lack) {
         complain(&format!("warning: {warning}\n"))?;
     }
     let targets = config.webhooks.iter().map(|route| route.to.len()).sum();

@@ -5,6 +5,8 @@ mod client;
 mod config;
 mod deliveries;
 mod demo;
+mod profile;
+mod publish;
 mod reload;
 mod run;
 mod sources;
@@ -40,6 +42,12 @@ enum Command {
     /// The delivery log
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What access profiles let through
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// Published services
+    #[command(subcommand)]
+    Publish(publish::Command),
     /// The source lists and their age
     Sources(sources::Arguments),
     /// Have the running gateway read its configuration again
@@ -64,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Deliveries(command) => deliveries::run(&command),
+        Command::Profile(command) => profile::run(&command),
+        Command::Publish(command) => publish::run(&command),
         Command::Sources(arguments) => sources::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
     };

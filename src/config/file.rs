@@ -29,6 +29,10 @@ pub(super) struct File {
     pub(super) source: Option<Vec<Source>>,
     /// Webhooks from GitHub to internal tools.
     pub(super) webhook: Option<Vec<Webhook>>,
+    /// Internal services, published under another name.
+    pub(super) publish: Option<Vec<Publish>>,
+    /// Access profiles besides those that are built in.
+    pub(super) profile: Option<Vec<Profile>>,
     /// Where accepted deliveries are kept.
     pub(super) spool: Option<Spool>,
     /// How the gateway is watched and steered.
@@ -177,11 +181,11 @@ pub(super) enum Mode {
     Through,
 }
 
-/// One word, or a list of them.
+/// One word that says all, or a list of names.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged)]
 pub(super) enum OneOrMany {
-    /// `"anywhere"`
+    /// `"anywhere"`, `"everything"`
     One(String),
     /// `["github-hooks"]`
     Many(Vec<String>),
@@ -247,6 +251,123 @@ pub(super) enum Order {
     None,
     /// One at a time per repository, in the order of acceptance.
     Repository,
+}
+
+/// An internal service, published under another name.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Publish {
+    /// The public address. A request belongs to the longest path that it begins with, on a `/`
+    /// boundary.
+    #[schemars(required)]
+    pub(super) url: Option<String>,
+    /// The service, by the address that it knows itself by: http or https.
+    #[schemars(required)]
+    pub(super) to: Option<String>,
+    /// A PEM file of the authorities that its certificate may come from; absent: the system's. A
+    /// relative path starts at this file's directory.
+    pub(super) ca: Option<String>,
+    /// Who may use it: a list of source names, or `"anywhere"`.
+    #[schemars(required)]
+    pub(super) from: Option<OneOrMany>,
+    /// What may be done: a list of access profiles, or `"everything"`.
+    #[schemars(required)]
+    pub(super) allow: Option<OneOrMany>,
+    /// Which repositories may be reached: `"acme/*"`, `"acme/web-*"`. Absent: all that the
+    /// credential can see.
+    pub(super) repositories: Option<Vec<String>>,
+    /// `"github"`: a GitHub Enterprise Server, whose operations profiles can name; `"other"`: any
+    /// other service, for which profiles hold rules of method and path alone.
+    #[schemars(extend("default" = "github"))]
+    pub(super) service: Option<Service>,
+    /// `"github"`: internal addresses become public in headers and JSON; `"host"`: in headers
+    /// alone; `"none"`: nowhere. Absent: `"github"`, or `"host"` for another service.
+    pub(super) rewrite: Option<Rewrite>,
+    /// More hosts, internal = public: `{ "codeload.github.corp.internal" = "codeload.ghe.example.com" }`.
+    pub(super) hosts: Option<BTreeMap<String, String>>,
+    /// `"caller"`: requests pass with the caller's own credentials.
+    #[schemars(extend("default" = "caller"))]
+    pub(super) credentials: Option<Credentials>,
+    /// Let everything pass that is not denied for all, and record what a profile would need.
+    #[schemars(extend("default" = false))]
+    pub(super) learn: Option<bool>,
+    /// A header that every request must carry; checked, then taken off.
+    pub(super) require_header: Option<RequiredHeader>,
+    /// `"redirect"`: pages for employees' browsers are sent to the internal address. Absent: they
+    /// are judged like everything else.
+    pub(super) browser: Option<Browser>,
+    /// Whether WebSocket connections pass.
+    #[schemars(extend("default" = false))]
+    pub(super) websocket: Option<bool>,
+}
+
+/// What kind of service it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Service {
+    /// A GitHub Enterprise Server.
+    Github,
+    /// Any other.
+    Other,
+}
+
+/// Where internal addresses become public ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Rewrite {
+    /// In headers and JSON.
+    Github,
+    /// In headers.
+    Host,
+    /// Nowhere.
+    None,
+}
+
+/// Whose credentials a request goes on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Credentials {
+    /// The caller's own.
+    Caller,
+}
+
+/// What becomes of pages for employees' browsers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Browser {
+    /// They are sent to the internal address.
+    Redirect,
+}
+
+/// A header that every request must carry.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequiredHeader {
+    /// Its name.
+    #[schemars(required)]
+    pub(super) name: Option<String>,
+    /// Its value, as a secret.
+    #[schemars(required, regex(pattern = "^(file|env|inline):"))]
+    pub(super) value: Option<String>,
+}
+
+/// An access profile: what may be done through a published service. Rules are operations
+/// (`"pulls/list"`, `"pulls/*"`, `"pulls:read"`), `"METHOD /path/{pattern}"`, or one of
+/// `"git:read"`, `"git:write"`, `"lfs:read"`, `"lfs:write"`, `"graphql:query"`,
+/// `"graphql:mutation"`.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Profile {
+    /// Its name, unique among profiles and not that of one that is built in: `[a-z0-9-]`, at most
+    /// 63 characters.
+    #[schemars(required)]
+    pub(super) name: Option<String>,
+    /// Profiles whose rules it has besides its own.
+    pub(super) base: Option<Vec<String>>,
+    /// What it lets through.
+    pub(super) allow: Option<Vec<String>>,
+    /// What it refuses, whatever is allowed.
+    pub(super) deny: Option<Vec<String>>,
 }
 
 /// Where accepted deliveries are kept. A change needs a restart.
@@ -328,7 +449,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
             type Value = OneOrMany;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of strings or `\"anywhere\"`")
+                f.write_str("a list of strings, or the one word that stands for all")
             }
 
             fn visit_str<E>(self, word: &str) -> Result<OneOrMany, E> {

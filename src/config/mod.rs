@@ -13,6 +13,8 @@ mod layers;
 mod listen;
 mod mistake;
 mod pem;
+mod profile;
+mod publish;
 mod schema;
 mod secret;
 mod source;
@@ -26,12 +28,12 @@ pub use mistake::{Mistake, Mistakes};
 pub use schema::schema;
 
 use crate::types::SecretSource;
-use crate::{admin, edge, spool, telemetry, webhook as hook};
+use crate::{admin, edge, publish as service, spool, telemetry, webhook as hook};
 use environment::Environment;
 use layers::Layers;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use translation::Translation;
+use translation::{Taken, Translation};
 
 /// Everything the file says, checked.
 #[derive(Debug, Clone)]
@@ -46,6 +48,10 @@ pub struct Config {
     pub sources: Vec<edge::source::Source>,
     /// `[[webhook]]`.
     pub webhooks: Vec<hook::Route>,
+    /// `[[publish]]`.
+    pub published: Vec<service::Route>,
+    /// `[[profile]]`, beside those that are built in.
+    pub profiles: service::profile::Profiles,
     /// `[spool]`.
     pub spool: spool::Settings,
     /// `[admin]`.
@@ -117,12 +123,18 @@ impl Config {
         let listeners = translation.listeners(layers);
         let certificates = translation.certificate_list(layers);
         let mut sources = translation.source_list(layers);
-        let routes = translation.webhooks(layers, &mut sources);
+        let mut taken = Taken::default();
+        let routes = translation.webhooks(layers, &mut sources, &mut taken);
+        let profiles = translation.profiles(layers);
+        let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
         let spool = translation.spool(layers, &gateway.state_dir);
         let admin = translation.admin(layers);
         let audit = translation.audit(layers);
         let log = translation.log(layers);
-        translation.judge_doors(&listeners, &certificates.hosts, &routes);
+        let urls = routes.iter().map(|found| (&found.key, &found.url));
+        let places = published.iter().flat_map(|found| &found.urls);
+        let urls: Vec<_> = urls.chain(places.map(|(key, url)| (key, url))).collect();
+        translation.judge_doors(&listeners, &certificates.hosts, &urls);
         translation.judge_unused(&sources);
         let section = layers.table("admin", |file| &file.admin);
         let (key, _) = section.key("address", |admin| &admin.address);
@@ -130,12 +142,10 @@ impl Config {
         let section = layers.table("spool", |file| &file.spool);
         let (key, _) = section.key("max_size", |spool| &spool.max_size);
         translation.judge_room(&key, &spool, &routes);
-        if routes.is_empty() {
-            let key = layers.root().child("webhook");
-            translation.warn(
-                &key,
-                "there is no `[[webhook]]`: every request is answered 404",
-            );
+        if urls.is_empty() {
+            let text =
+                "there is no `[[webhook]]` and no `[[publish]]`: every request is answered 404";
+            translation.warn(&layers.root().child("webhook"), text);
         }
         if !translation.mistakes.is_empty() {
             return Err(translation.mistakes.in_order());
@@ -149,6 +159,11 @@ impl Config {
             certificates: certificates.all,
             sources: sources.all,
             webhooks: routes.into_iter().filter_map(|found| found.route).collect(),
+            profiles: profiles.unwrap_or_else(service::profile::Profiles::built_in),
+            published: published
+                .into_iter()
+                .filter_map(|found| found.route)
+                .collect(),
             spool,
             admin,
             log,

@@ -4,7 +4,7 @@ use super::file::{self, Order};
 use super::key::Key;
 use super::mistake::shown;
 use super::source::network;
-use super::translation::{Taken, Translation, hours, seconds};
+use super::translation::{Taken, Translation, hours, optional, seconds};
 use crate::spool;
 use crate::types::SecretSource;
 use crate::webhook::Mode;
@@ -243,15 +243,6 @@ impl Translation<'_> {
             self.wrong(key, "does not allow the address and port in `url` itself");
         }
         Some(read)
-    }
-}
-
-/// What is given but wrong is None, what is not given is `Some(None)`.
-fn optional<T>(given: Option<Option<T>>) -> Option<Option<T>> {
-    match given {
-        Some(Some(value)) => Some(Some(value)),
-        Some(None) => None,
-        None => Some(None),
     }
 }
 

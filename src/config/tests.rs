@@ -3,6 +3,7 @@
 mod bytes;
 mod layers;
 mod mistakes;
+mod publish;
 mod rules;
 mod secrets;
 mod shipped;

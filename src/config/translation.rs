@@ -203,6 +203,15 @@ impl Taken {
     }
 }
 
+/// What is given but wrong is None, what is not given is `Some(None)`.
+pub(super) fn optional<T>(given: Option<Option<T>>) -> Option<Option<T>> {
+    match given {
+        Some(Some(value)) => Some(Some(value)),
+        Some(None) => None,
+        None => Some(None),
+    }
+}
+
 /// A duration as the file would write it, in its largest whole unit.
 fn written(duration: Duration) -> String {
     let milliseconds = duration.as_millis();

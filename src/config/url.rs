@@ -53,6 +53,42 @@ pub(super) fn target(text: &str) -> Result<(Url, Uri), String> {
     }
 }
 
+/// Reads the public address of a service: the route, and the whole of it.
+pub(super) fn published(text: &str) -> Result<(RouteUrl, Url), String> {
+    let found = route(text)?;
+    let url: Url = text
+        .parse()
+        .map_err(|why| wrong(text, &format!("is not an address ({why})"), "one"))?;
+    Ok((found, url))
+}
+
+/// Reads the address that a service knows itself by: a host, and a path where it has one.
+pub(super) fn service(text: &str) -> Result<Url, String> {
+    let expected = "an address such as `https://github.corp.internal/`";
+    let (_, url) = published(text)?;
+    if url.port() == Some(0) {
+        return Err(wrong(text, "has no usable port", expected));
+    }
+    Ok(url)
+}
+
+/// Reads another host of the same service: `host` or `host:port`, with scheme and port of the
+/// first unless it says its own port.
+pub(super) fn sibling(first: &Url, text: &str) -> Result<(RouteUrl, Url), String> {
+    let expected = "a host such as `codeload.ghe.example.com`, with a port where it has its own";
+    if text.contains(['/', '@', '?', '#']) {
+        return Err(wrong(text, "is not a host", expected));
+    }
+    let scheme = first.scheme();
+    let (found, mut url) = published(&format!("{scheme}://{text}/"))
+        .ok()
+        .ok_or_else(|| wrong(text, "is not a host", expected))?;
+    if !text.contains(':') && url.set_port(first.port()).is_err() {
+        return Err(wrong(text, "is not a host", expected));
+    }
+    Ok((found, url))
+}
+
 /// Reads the address of a document: https, or http from this machine itself.
 pub(super) fn document(text: &str) -> Result<Url, String> {
     let expected = "an address such as `https://api.github.com/meta`";

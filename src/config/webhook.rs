@@ -29,8 +29,12 @@ pub(super) struct Found {
 
 impl Translation<'_> {
     /// `[[webhook]]`: those whose address can be read.
-    pub(super) fn webhooks(&mut self, layers: &Layers, sources: &mut Sources) -> Vec<Found> {
-        let mut routes = Taken::default();
+    pub(super) fn webhooks(
+        &mut self,
+        layers: &Layers,
+        sources: &mut Sources,
+        routes: &mut Taken,
+    ) -> Vec<Found> {
         let mut targets = Taken::default();
         let mut found = Vec::new();
         for (key, webhook) in layers.list("webhook", |file| &file.webhook) {

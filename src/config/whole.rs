@@ -3,6 +3,7 @@
 
 use super::key::Key;
 use super::translation::Translation;
+use super::url::RouteUrl;
 use super::webhook::Found;
 use crate::admin;
 use crate::edge::Listener;
@@ -16,40 +17,34 @@ impl Translation<'_> {
         &mut self,
         listeners: &[(Key, Listener)],
         certificates: &[HostPattern],
-        routes: &[Found],
+        routes: &[(&Key, &RouteUrl)],
     ) {
         let serving = || listeners.iter().filter(|(_, listener)| !listener.redirect);
         let with_tls = serving().any(|(_, listener)| listener.tls);
-        let with_https = routes.iter().find(|found| found.url.https);
-        for found in routes {
+        let with_https = routes.iter().find(|(_, url)| url.https);
+        for (key, url) in routes {
             if !listeners.is_empty() && serving().next().is_none() {
+                self.wrong(key, "no listener serves it: all of them only redirect");
+            } else if url.https && with_tls && !is_covered(&url.host, certificates) {
                 self.wrong(
-                    &found.key,
-                    "no listener serves it: all of them only redirect",
-                );
-            } else if found.url.https && with_tls && !is_covered(&found.url.host, certificates) {
-                self.wrong(
-                    &found.key,
+                    key,
                     format!(
                         "there is no `[[certificate]]` whose `hosts` name `{}`",
-                        found.url.host
+                        url.host
                     ),
                 );
-            } else if !found.url.https && serving().all(|(_, listener)| listener.tls) {
-                self.warn(
-                    &found.key,
-                    "is http, and every listener that serves it speaks TLS",
-                );
+            } else if !url.https && serving().all(|(_, listener)| listener.tls) {
+                self.warn(key, "is http, and every listener that serves it speaks TLS");
             }
         }
-        if let Some(found) = with_https {
+        if let Some((_, url)) = with_https {
             for (key, listener) in serving().filter(|(_, listener)| !listener.tls) {
                 self.warn(
                     &key.child("tls"),
                     format!(
                         "listener `{}` serves https routes such as `{}{}` without TLS; is right \
                          only behind something that ends TLS",
-                        listener.name, found.url.host, found.url.path
+                        listener.name, url.host, url.path
                     ),
                 );
             }

@@ -63,6 +63,9 @@ fn text(bytes: &[u8]) -> Result<Parsed, Malformed> {
         };
     };
     let line = bytes.get(..=end).unwrap_or_default();
+    if !line.ends_with(b"\r\n") {
+        return Err(Malformed("its line ends without a carriage return"));
+    }
     let client = match v1::Header::try_from(line).map(|header| header.addresses) {
         Ok(v1::Addresses::Tcp4(at)) => Some((at.source_address, at.source_port).into()),
         Ok(v1::Addresses::Tcp6(at)) => Some((at.source_address, at.source_port).into()),
@@ -92,7 +95,8 @@ fn binary(bytes: &[u8]) -> Result<Parsed, Malformed> {
         return Err(Malformed("it is not one of version 2"));
     };
     let client = match (header.command, header.protocol, header.addresses) {
-        (v2::Command::Local, ..) => None,
+        // Addresses of no stated transport are to be ignored, too.
+        (v2::Command::Local, ..) | (_, v2::Protocol::Unspecified, _) => None,
         (_, v2::Protocol::Datagram, _) => {
             return Err(Malformed("it speaks of datagrams on a stream"));
         }

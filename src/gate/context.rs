@@ -1,6 +1,7 @@
 //! What is known of a request while it passes, and what audit says of it afterwards.
 
 use super::Snapshot;
+use super::passage::Passage;
 use super::refuse::Refusal;
 use crate::edge;
 use crate::telemetry::audit::{self, Decision};
@@ -26,6 +27,8 @@ pub struct Context {
     pub snapshot: Arc<Snapshot>,
     /// What is learned on the way.
     pub note: Note,
+    /// Its way to a published service, once it is permitted.
+    pub(super) passage: Option<Box<Passage>>,
 }
 
 /// What audit is told besides.
@@ -49,8 +52,14 @@ pub struct Note {
     pub secret: Option<usize>,
     /// What the spool calls it.
     pub delivery: Option<DeliveryId>,
+    /// What was asked of a published service: an operation, `git:read`, …
+    pub operation: Option<Box<str>>,
+    /// The rule that decided, and the profile it stands in.
+    pub rule: Option<Box<str>>,
     /// Bytes of body read.
     pub bytes: u64,
+    /// Bytes of body answered.
+    pub sent: u64,
 }
 
 /// How a request ended.
@@ -97,6 +106,7 @@ impl Context {
             connection: edge::connection(),
             snapshot,
             note: Note::default(),
+            passage: None,
         }
     }
 
@@ -124,7 +134,10 @@ impl Context {
             guid: note.guid.map(|guid| guid.to_string()),
             secret: note.secret,
             delivery: note.delivery,
+            operation: note.operation,
+            rule: note.rule,
             bytes: note.bytes,
+            sent: note.sent,
             took_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
         })
     }

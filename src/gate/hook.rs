@@ -2,7 +2,7 @@
 
 use super::context::{Context, Outcome};
 use super::refuse::{Answer, Refusal};
-use super::route::Route;
+use super::route::{Hook, Route};
 use super::{Gate, next_piece};
 use crate::spool::{Header, Intake, Put, PutError};
 use crate::types::DeliveryId;
@@ -32,17 +32,18 @@ pub(super) async fn receive(
     gate: &Gate,
     session: &mut Session,
     context: &mut Context,
-    route: &Arc<Route>,
+    route: &Route,
+    hook: &Arc<Hook>,
 ) -> Result<(Answer, Outcome), Refusal> {
     let head = session.req_header();
-    let admitted = route
+    let admitted = hook
         .receiver
         .admit(&head.method, &head.headers)
         .map_err(Refusal::Webhook)?;
     context.note.event = Some(admitted.event.clone());
     context.note.guid = Some(admitted.guid.clone());
-    let (signed, seat) = read(gate, session, context, route, &admitted).await?;
-    let (admitted, payload) = judge(route, admitted, signed).await?;
+    let (signed, seat) = read(gate, session, context, hook, &admitted).await?;
+    let (admitted, payload) = judge(hook, admitted, signed).await?;
     context.note.secret = Some(payload.secret);
     context.note.action.clone_from(&payload.action);
     context.note.repository.clone_from(&payload.repository);
@@ -50,11 +51,13 @@ pub(super) async fn receive(
         let answer = Answer::json(StatusCode::ACCEPTED, r#"{"status":"ignored"}"#.to_owned());
         return Ok((answer, Outcome::allow(reason, StatusCode::ACCEPTED)));
     }
-    let ended = match (route.mode, &route.through) {
+    let ended = match (hook.mode, &hook.through) {
         (Mode::Through, Some(sender)) => {
             super::through::pass(gate, context, route, sender, &admitted, payload).await
         }
-        (Mode::Store | Mode::Through, _) => keep(gate, context, route, admitted, payload).await,
+        (Mode::Store | Mode::Through, _) => {
+            keep(gate, context, (route, hook), admitted, payload).await
+        }
     };
     drop(seat);
     route.counts.seconds.record(context.started.elapsed());
@@ -67,10 +70,10 @@ async fn read(
     gate: &Gate,
     session: &mut Session,
     context: &mut Context,
-    route: &Route,
+    hook: &Hook,
     admitted: &Admitted,
 ) -> Result<(Signed, super::flight::Seat), Refusal> {
-    let mut reading = route.receiver.read(admitted, &session.req_header().headers);
+    let mut reading = hook.receiver.read(admitted, &session.req_header().headers);
     let mut seat = gate.flight.clone().board();
     if expects_continue(session) {
         let told = session.downstream_session.write_continue_response().await;
@@ -99,20 +102,20 @@ fn expects_continue(session: &Session) -> bool {
 }
 
 async fn judge(
-    route: &Arc<Route>,
+    hook: &Arc<Hook>,
     admitted: Admitted,
     signed: Signed,
 ) -> Result<(Admitted, Payload), Refusal> {
-    let short = if route.receiver.filters_bodies() {
+    let short = if hook.receiver.filters_bodies() {
         SHORT_FILTERED
     } else {
         SHORT
     };
     let judged = if signed.len() <= short {
-        (route.receiver.judge(&admitted, signed), admitted)
+        (hook.receiver.judge(&admitted, signed), admitted)
     } else {
-        let route = route.clone();
-        let work = move || (route.receiver.judge(&admitted, signed), admitted);
+        let hook = hook.clone();
+        let work = move || (hook.receiver.judge(&admitted, signed), admitted);
         let judged = tokio::task::spawn_blocking(work).await;
         judged.or(Err(Refusal::SpoolUnavailable))?
     };
@@ -133,7 +136,7 @@ const fn unwanted(wanted: Wanted) -> Option<&'static str> {
 async fn keep(
     gate: &Gate,
     context: &mut Context,
-    route: &Route,
+    (route, hook): (&Route, &Hook),
     admitted: Admitted,
     payload: Payload,
 ) -> Result<(Answer, Outcome), Refusal> {
@@ -154,8 +157,8 @@ async fn keep(
         repository: payload.repository,
         headers: forwarded(context, route, &admitted.headers),
         body: payload.body,
-        targets: route.targets.clone(),
-        window: route.window,
+        targets: hook.targets.clone(),
+        window: hook.window,
     };
     let put = timeout_at(context.started + PATIENCE, gate.spool.put(intake))
         .await

@@ -3,17 +3,22 @@
 //! The edge has judged the connection; here a request is received, routed, admitted, and handed
 //! to what its route is for. Every request ends in one answer and one audit record.
 
+pub mod ask;
 mod context;
 mod flight;
 mod hook;
+mod passage;
+mod permit;
 mod refuse;
 pub mod route;
+pub mod service;
 mod through;
+pub mod upstream;
 
 pub use context::Context;
 pub use flight::Flight;
 pub use refuse::{Answer, Refusal};
-pub use route::{Route, Table};
+pub use route::{Hook, Route, Table, Way};
 
 use crate::edge::source::{Admitted, Directory};
 use crate::spool::Spool;
@@ -23,8 +28,9 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use context::Outcome;
-use http::StatusCode;
-use pingora::http::ResponseHeader;
+use passage::Passage;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
 use pingora::prelude::{Error, ErrorType, HttpPeer};
 use pingora::protocols::http::date::get_cached_date;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -46,6 +52,15 @@ pub struct Snapshot {
     pub sources: Arc<Directory>,
 }
 
+/// What became of a request before anything is dialled.
+#[derive(Debug)]
+enum Passed {
+    /// It is answered here.
+    Answered(Answer, Outcome),
+    /// It goes on to a service.
+    On(Box<Passage>),
+}
+
 /// The gate: what every request passes.
 #[derive(Debug)]
 pub struct Gate {
@@ -63,11 +78,7 @@ pub struct Gate {
 
 impl Gate {
     /// The whole way of a request, each step demanding what the one before found.
-    async fn pass(
-        &self,
-        session: &mut Session,
-        context: &mut Context,
-    ) -> Result<(Answer, Outcome), Refusal> {
+    async fn pass(&self, session: &mut Session, context: &mut Context) -> Result<Passed, Refusal> {
         let host = requested_host(session)?;
         context.note.host = Some(host.to_string());
         let snapshot = context.snapshot.clone();
@@ -87,7 +98,22 @@ impl Gate {
             Admitted::Anywhere => None,
             Admitted::Source(name) => Some(name.clone()),
         };
-        hook::receive(self, session, context, route).await
+        match &route.way {
+            Way::Webhook(hook) => hook::receive(self, session, context, route, hook)
+                .await
+                .map(|(answer, outcome)| Passed::Answered(answer, outcome)),
+            Way::Publish(service, place) => {
+                permit::authorize(self, session, context, service, *place).await
+            }
+        }
+    }
+
+    /// Counts a request that is over, and tells the audit trail.
+    async fn conclude(&self, session: &Session, context: &mut Context, outcome: Outcome) {
+        count(context, outcome);
+        let head = session.req_header();
+        let record = context.record(&head.method, head.uri.path(), outcome);
+        self.audit.record(record).await;
     }
 
     async fn respond(
@@ -95,7 +121,7 @@ impl Gate {
         answer: &Answer,
         request: &str,
     ) -> Result<(), Box<Error>> {
-        let mut head = ResponseHeader::build(answer.status, Some(6))?;
+        let mut head = ResponseHeader::build(answer.status, Some(7))?;
         head.insert_header(http::header::DATE, get_cached_date())?;
         head.insert_header(http::header::CONTENT_LENGTH, answer.body.len())?;
         if let Some(content_type) = &answer.content_type {
@@ -103,6 +129,9 @@ impl Gate {
         }
         if let Some((name, value)) = &answer.extra {
             head.insert_header(name.clone(), *value)?;
+        }
+        if let Some(location) = &answer.location {
+            head.insert_header(http::header::LOCATION, location.clone())?;
         }
         head.insert_header("x-request-id", request)?;
         let ending = crate::edge::connection().is_some_and(|connection| connection.closing());
@@ -142,6 +171,10 @@ impl ProxyHttp for Gate {
         Context::begin(&*self.clock, self.snapshot.load_full())
     }
 
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {
+        // None: bodies pass as they come, and nothing compresses them anew.
+    }
+
     async fn request_filter(
         &self,
         session: &mut Session,
@@ -149,27 +182,76 @@ impl ProxyHttp for Gate {
     ) -> Result<bool, Box<Error>> {
         session.set_keepalive(Some(KEEP_ALIVE));
         let (answer, outcome) = match self.pass(session, context).await {
-            Ok(passed) => passed,
+            Ok(Passed::On(passage)) => {
+                context.passage = Some(passage);
+                return Ok(false);
+            }
+            Ok(Passed::Answered(answer, outcome)) => (answer, outcome),
             Err(refusal) => (refusal.answer(context.request), Outcome::deny(&refusal)),
         };
         let sent = Self::respond(session, &answer, &context.request.to_string()).await;
-        count(context, outcome);
-        let head = session.req_header();
-        let record = context.record(&head.method, head.uri.path(), outcome);
-        self.audit.record(record).await;
+        context.note.sent = answer.body.len() as u64;
+        self.conclude(session, context, outcome).await;
         sent.map(|()| true)
     }
 
-    /// Nothing is passed on by pingora yet: every request is answered above.
     async fn upstream_peer(
         &self,
         _session: &mut Session,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<Box<HttpPeer>, Box<Error>> {
-        Err(Error::explain(
-            ErrorType::HTTPStatus(StatusCode::NOT_FOUND.as_u16()),
-            "no route passes requests on",
-        ))
+        passage::dial(context.passage.as_deref_mut()).await
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        context: &mut Context,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        passage::try_another(context.passage.as_deref_mut(), error)
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut RequestHeader,
+        context: &mut Context,
+    ) -> Result<(), Box<Error>> {
+        passage::inwards(context, head)
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> Result<(), Box<Error>> {
+        context.note.bytes += body.as_ref().map_or(0, |piece| piece.len() as u64);
+        passage::upload(context.passage.as_deref_mut(), body, end_of_stream).await
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> Result<(), Box<Error>> {
+        passage::outwards(context, head)
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> Result<Option<Duration>, Box<Error>> {
+        passage::download(context.passage.as_deref_mut(), body, end_of_stream);
+        context.note.sent += body.as_ref().map_or(0, |piece| piece.len() as u64);
+        Ok(None)
     }
 
     async fn fail_to_proxy(
@@ -181,8 +263,11 @@ impl ProxyHttp for Gate {
         tracing::debug!(request = %context.request, "a request broke off: {error}");
         let mut error_code = 0;
         if session.response_written().is_none() {
-            let answer = Refusal::BodyIncomplete.answer(context.request);
+            let refusal = passage::failed(context.passage.as_deref_mut(), error);
+            let answer = refusal.answer(context.request);
             error_code = answer.status.as_u16();
+            // What is left of the request may still be on its way.
+            session.set_keepalive(None);
             let id = context.request.to_string();
             if let Err(fault) = Self::respond(session, &answer, &id).await {
                 tracing::debug!(request = %context.request, "and could not be answered: {fault}");
@@ -192,6 +277,20 @@ impl ProxyHttp for Gate {
             error_code,
             can_reuse_downstream: false,
         }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
+        // What was answered here has its record already.
+        let Some(mut passage) = context.passage.take() else {
+            return;
+        };
+        if let Some(told) = passage.take_told() {
+            context.note.operation = Some(told.operation.into());
+            context.note.rule = told.rule;
+        }
+        let status = session.response_written().map(|head| head.status);
+        let outcome = passage.outcome(status, error.is_some());
+        self.conclude(session, context, outcome).await;
     }
 
     fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {

@@ -3,6 +3,7 @@
 //! A refusal's code is stable and the same in answers, audit and metrics. No answer says a
 //! version, an internal name or anything of GitHub's.
 
+use crate::publish;
 use crate::types::RequestId;
 use crate::webhook::receive;
 use bytes::Bytes;
@@ -19,6 +20,22 @@ pub enum Refusal {
     NoHost,
     /// What the webhook's route found.
     Webhook(receive::Refusal),
+    /// What a published route found.
+    Publish(publish::Refusal),
+    /// Whether it is inside the route's repositories cannot be asked without credentials.
+    CredentialsRequired,
+    /// The head is one that two readers could understand in two ways.
+    Malformed,
+    /// A document that has to be read before it may pass is too large.
+    DocumentTooLarge,
+    /// A document that has to be read before it may pass is compressed.
+    DocumentEncoded,
+    /// The published service did not answer.
+    ServiceUnavailable,
+    /// The published service did not answer in time.
+    ServiceTimeout,
+    /// What the published service answered would have told of the inside.
+    AnswerHeldBack,
     /// The body did not come whole.
     BodyIncomplete,
     /// The body comes too slowly.
@@ -33,6 +50,8 @@ pub enum Refusal {
     TargetUnavailable,
     /// The target of a `through` route did not answer in time.
     TargetTimeout,
+    /// The target of a `through` route answered more than is passed on.
+    AnswerTooLarge,
 }
 
 impl Refusal {
@@ -44,6 +63,14 @@ impl Refusal {
             Self::NoRoute => "not_found",
             Self::NoHost => "host_missing",
             Self::Webhook(refusal) => refusal.code(),
+            Self::Publish(refusal) => refusal.code(),
+            Self::CredentialsRequired => "credentials_required",
+            Self::Malformed => "request_malformed",
+            Self::DocumentTooLarge => "document_too_large",
+            Self::DocumentEncoded => "document_encoded",
+            Self::ServiceUnavailable => "service_unavailable",
+            Self::ServiceTimeout => "service_timeout",
+            Self::AnswerHeldBack => "answer_held_back",
             Self::BodyIncomplete => "body_incomplete",
             Self::BodyTooSlow => "body_too_slow",
             Self::Busy => "busy",
@@ -51,6 +78,7 @@ impl Refusal {
             Self::SpoolUnavailable => "spool_unavailable",
             Self::TargetUnavailable => "target_unavailable",
             Self::TargetTimeout => "target_timeout",
+            Self::AnswerTooLarge => "answer_too_large",
         }
     }
 
@@ -69,12 +97,20 @@ impl Refusal {
                 Hook::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
                 Hook::Unsigned | Hook::Signature => StatusCode::UNAUTHORIZED,
             },
+            Self::Publish(refusal) => refusal.status(),
+            Self::CredentialsRequired => StatusCode::UNAUTHORIZED,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::DocumentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::DocumentEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyIncomplete | Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Busy | Self::SpoolFull | Self::SpoolUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::TargetUnavailable => StatusCode::BAD_GATEWAY,
-            Self::TargetTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::TargetUnavailable
+            | Self::AnswerTooLarge
+            | Self::ServiceUnavailable
+            | Self::AnswerHeldBack => StatusCode::BAD_GATEWAY,
+            Self::TargetTimeout | Self::ServiceTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -84,16 +120,35 @@ impl Refusal {
             Self::NoRoute => "nothing is here".to_owned(),
             Self::NoHost => "the request names no host".to_owned(),
             Self::Webhook(refusal) => refusal.message(),
+            Self::Publish(refusal) => refusal.message(),
+            Self::CredentialsRequired => "credentials are needed for this".to_owned(),
+            Self::Malformed => {
+                "the request's head can be understood in more than one way".to_owned()
+            }
+            Self::DocumentTooLarge => {
+                "a GraphQL or LFS document may have 1 MiB; send it in parts".to_owned()
+            }
+            Self::DocumentEncoded => {
+                "a GraphQL or LFS document is taken without Content-Encoding".to_owned()
+            }
+            Self::AnswerHeldBack => {
+                "the service's answer cannot be passed on; the gateway's log says why".to_owned()
+            }
             Self::BodyIncomplete => "the body did not come whole".to_owned(),
             Self::BodyTooSlow => "the body came too slowly".to_owned(),
             Self::Busy => "too much is being taken in at once; try again".to_owned(),
             Self::SpoolFull | Self::SpoolUnavailable => {
                 "the delivery cannot be kept now; try again later".to_owned()
             }
-            Self::TargetUnavailable => "the service behind this route did not answer".to_owned(),
-            Self::TargetTimeout => {
+            Self::TargetUnavailable | Self::ServiceUnavailable => {
+                "the service behind this route did not answer".to_owned()
+            }
+            Self::TargetTimeout | Self::ServiceTimeout => {
                 "the service behind this route did not answer in time".to_owned()
             }
+            Self::AnswerTooLarge => "the service behind this route has the delivery, and answered \
+                more than the 64 KiB that are passed on"
+                .to_owned(),
         }
     }
 
@@ -107,6 +162,9 @@ impl Refusal {
         }});
         let extra = match self {
             Self::Webhook(receive::Refusal::Method) => Some((http::header::ALLOW, "POST")),
+            Self::CredentialsRequired => {
+                Some((http::header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\""))
+            }
             Self::Busy => Some((http::header::RETRY_AFTER, "5")),
             Self::SpoolFull | Self::SpoolUnavailable => Some((http::header::RETRY_AFTER, "60")),
             Self::Source
@@ -116,12 +174,22 @@ impl Refusal {
             | Self::BodyIncomplete
             | Self::BodyTooSlow
             | Self::TargetUnavailable
-            | Self::TargetTimeout => None,
+            | Self::TargetTimeout
+            | Self::AnswerTooLarge
+            | Self::Publish(_)
+            | Self::Malformed
+            | Self::DocumentTooLarge
+            | Self::DocumentEncoded
+            | Self::ServiceUnavailable
+            | Self::ServiceTimeout
+            | Self::AnswerHeldBack => None,
         };
         let close = matches!(
             self,
             Self::BodyIncomplete
                 | Self::BodyTooSlow
+                | Self::DocumentTooLarge
+                | Self::Malformed
                 | Self::Busy
                 | Self::SpoolFull
                 | Self::SpoolUnavailable
@@ -130,6 +198,7 @@ impl Refusal {
         Answer {
             status: self.status(),
             extra,
+            location: None,
             content_type: Some("application/json".into()),
             body: Bytes::from(body.to_string()),
             close,
@@ -144,6 +213,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// A header that this status needs.
     pub extra: Option<(http::HeaderName, &'static str)>,
+    /// Where to go instead.
+    pub location: Option<http::HeaderValue>,
     /// The body's type.
     pub content_type: Option<Box<str>>,
     /// The body.
@@ -159,6 +230,7 @@ impl Answer {
         Self {
             status,
             extra: None,
+            location: None,
             content_type: Some("application/json".into()),
             body: Bytes::from(body),
             close: false,

@@ -1,5 +1,6 @@
 //! Which route a host and a path belong to.
 
+use super::service::Service;
 use crate::edge::source;
 use crate::types::{Host, Name, RouteKey};
 use crate::webhook::Mode;
@@ -9,13 +10,31 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A webhook's route as requests meet it.
+/// A route as requests meet it.
 #[derive(Debug)]
 pub struct Route {
     /// Its identity.
     pub key: RouteKey,
     /// Who may use it.
     pub admission: source::Admission,
+    /// What it is for.
+    pub way: Way,
+    /// Its counters.
+    pub counts: Counts,
+}
+
+/// What a route is for.
+#[derive(Debug)]
+pub enum Way {
+    /// Webhooks in.
+    Webhook(Arc<Hook>),
+    /// A service out in public, at one of its hosts.
+    Publish(Arc<Service>, usize),
+}
+
+/// A webhook's route.
+#[derive(Debug)]
+pub struct Hook {
     /// What it demands.
     pub receiver: Arc<Receiver>,
     /// When it answers.
@@ -26,8 +45,6 @@ pub struct Route {
     pub through: Option<Arc<Sender>>,
     /// How long the same delivery counts as a duplicate.
     pub window: Duration,
-    /// Its counters.
-    pub counts: Counts,
 }
 
 /// Handles of a route's metrics, so that a request need not look them up.

@@ -1,7 +1,7 @@
 //! Tests of routing and of the bound on bytes in flight.
 
 use super::flight::Flight;
-use super::route::{Counts, Route, Table};
+use super::route::{Counts, Hook, Route, Table, Way};
 use crate::edge::source::{Directory, From};
 use crate::types::{Host, RouteKey};
 use crate::webhook::Mode;
@@ -13,11 +13,13 @@ fn route(key: &str) -> Arc<Route> {
     let key = RouteKey::recorded(key);
     Arc::new(Route {
         admission: Directory::new([]).compile(&From::Anywhere).unwrap(),
-        receiver: Arc::new(Receiver::new(&[], &[], None, 1)),
-        mode: Mode::Store,
-        targets: Arc::new([]),
-        through: None,
-        window: Duration::ZERO,
+        way: Way::Webhook(Arc::new(Hook {
+            receiver: Arc::new(Receiver::new(&[], &[], None, 1)),
+            mode: Mode::Store,
+            targets: Arc::new([]),
+            through: None,
+            window: Duration::ZERO,
+        })),
         counts: Counts::of(&key),
         key,
     })

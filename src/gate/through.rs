@@ -5,7 +5,7 @@ use super::context::{Context, Outcome};
 use super::refuse::{Answer, Refusal};
 use super::route::Route;
 use crate::telemetry::audit;
-use crate::webhook::deliver::{Carry as _, Parcel, Sender};
+use crate::webhook::deliver::{Body, Carry as _, Parcel, Sender};
 use crate::webhook::receive::{Admitted, Payload};
 
 /// Sends the payload on and answers what comes back.
@@ -51,14 +51,21 @@ pub(super) async fn pass(
         .await;
     match sent {
         Ok(answer) => {
+            // Part of an answer could be taken for the whole of it.
+            let body = match answer.body {
+                Body::Whole(body) => body,
+                Body::TooLarge => return Err(Refusal::AnswerTooLarge),
+                Body::Broken => return Err(Refusal::TargetUnavailable),
+            };
             let outcome = Outcome::allow("passed_through", answer.status);
             let content_type = answer.headers.get(http::header::CONTENT_TYPE);
             let content_type = content_type.and_then(|value| value.to_str().ok());
             let answer = Answer {
                 status: answer.status,
                 extra: None,
+                location: None,
                 content_type: content_type.map(Into::into),
-                body: answer.body,
+                body,
                 close: false,
             };
             Ok((answer, outcome))

@@ -1,24 +1,29 @@
 //! The composition root: builds every part from a checked configuration, runs them, reloads,
 //! drains. The only room that knows all the others.
 
+mod files;
+mod published;
 mod reload;
 mod view;
 mod world;
 
+pub use files::Files;
+
 use crate::admin;
 use crate::config::Config;
-use crate::edge::{Bounds, Connections, Deadlines, Door, Entry, House, Ledger, Tls, certificate};
-use crate::gate::{Flight, Gate, Snapshot};
+use crate::edge::{Connections, Deadlines, Door, Entry, House, Ledger, Tls, certificate};
+use crate::gate::{Flight, Gate, Snapshot, upstream};
 use crate::github::meta::Watcher;
 use crate::spool::{Condition, Spool, sqlite};
 use crate::telemetry::audit::{Control, Record};
 use crate::telemetry::{Audit, Log, Metrics, Tasks};
 use crate::types::{Clock, Entropy, Host, Name, SystemClock, SystemEntropy, Timestamp};
-use crate::webhook::deliver::{Dispatch, SystemResolver};
+use crate::webhook::deliver::{Dispatch, Resolve, SystemResolver};
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
+use published::Memories;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Bytes of bodies that are held at once: ten of the largest.
 const IN_FLIGHT: u64 = 256 << 20;
+/// Idle connections to published services that are kept, over all of them.
+const KEPT_CONNECTIONS: usize = 512;
 /// How often delivered ones that are old enough are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
 /// How often the spool is asked whether it still works.
@@ -57,6 +64,8 @@ struct World {
     certificates: Arc<certificate::Store>,
     watchers: ArcSwap<Vec<Watcher>>,
     dispatch: Dispatch,
+    memories: ArcSwap<Memories>,
+    resolver: Arc<dyn Resolve>,
     spool: Arc<dyn Spool>,
     audit: Audit,
     log: Log,
@@ -120,6 +129,10 @@ impl Gateway {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
+        let files = Files::raise(&config);
+        if let Some(lack) = files.lack() {
+            tracing::warn!("{lack}");
+        }
         let audit = Audit::start(&config.audit)?;
         let spool: Arc<dyn Spool> = Arc::new(sqlite::Engine::open(&config.spool, clock.clone())?);
         let certificates = certificate::Store::load(&config.certificates, clock.clone());
@@ -128,19 +141,22 @@ impl Gateway {
             tracing::warn!("{warning}");
         }
 
+        let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
         let dispatch = Dispatch::new(
             spool.clone(),
             clock.clone(),
             entropy.clone(),
             audit.clone(),
             tasks.clone(),
-            Arc::new(SystemResolver),
+            resolver.clone(),
         );
         let (watchers, _) = world::watchers(&config, &[], &clock, &entropy);
         let staff = dispatch.prepare(config.webhooks.iter().flat_map(|route| &route.to));
         let staff = staff.map_err(|faults| listed(&faults))?;
         let directory = world::directory(&config, &watchers);
-        let table = world::table(&config, &directory, &staff).map_err(|faults| listed(&faults))?;
+        let memories = published::memories(&config.published, &Memories::new());
+        let table = world::table(&config, &directory, &staff, &memories, &resolver);
+        let table = table.map_err(|faults| listed(&faults))?;
         let snapshot = Snapshot {
             routes: Arc::new(table),
             sources: Arc::new(directory),
@@ -157,6 +173,8 @@ impl Gateway {
             certificates,
             watchers: ArcSwap::from_pointee(watchers),
             dispatch,
+            memories: ArcSwap::from_pointee(memories),
+            resolver,
             spool,
             audit,
             log,
@@ -174,7 +192,7 @@ impl Gateway {
             doors: Vec::new(),
             admin: admin_doors.address(),
             close: watch::Sender::new(false),
-            connections: Connections::new(Bounds::default()),
+            connections: Connections::new(files.bounds()),
             world,
         };
         gateway.open(doors)?;
@@ -188,12 +206,14 @@ impl Gateway {
         });
         gateway.attend();
         gateway.world.note("start", "process", "ok").await;
-        tracing::info!(
-            listeners = ?gateway.doors.iter().map(|(name, at)| format!("{name} {at}")).collect::<Vec<_>>(),
-            admin = ?gateway.admin,
-            "hubgate is ready"
-        );
+        gateway.tell();
         Ok(gateway)
+    }
+
+    fn tell(&self) {
+        let doors = self.doors.iter().map(|(name, at)| format!("{name} {at}"));
+        let doors: Vec<_> = doors.collect();
+        tracing::info!(listeners = ?doors, admin = ?self.admin, "hubgate is ready");
     }
 
     fn open(&mut self, doors: Vec<Door>) -> anyhow::Result<()> {
@@ -205,8 +225,15 @@ impl Gateway {
             clock: world.clock.clone(),
             flight: Arc::new(Flight::new(IN_FLIGHT)),
         };
-        let app: Arc<HttpProxy<Gate>> =
-            Arc::new(http_proxy(&Arc::new(ServerConf::default()), gate));
+        let settings = ServerConf {
+            // Every service that is dialled brings its own authorities; read as a file of none,
+            // this keeps the system's, well-formed or not, out of every connection's way.
+            ca_file: Some("/dev/null".to_owned()),
+            max_retries: upstream::MOST_ADDRESSES,
+            upstream_keepalive_pool_size: KEPT_CONNECTIONS,
+            ..ServerConf::default()
+        };
+        let app: Arc<HttpProxy<Gate>> = Arc::new(http_proxy(&Arc::new(settings), gate));
         let witness = world::Witness {
             audit: world.audit.clone(),
             clock: world.clock.clone(),
@@ -249,6 +276,14 @@ impl Gateway {
             let (world, stop) = (world.clone(), stop.clone());
             async move {
                 stop.run_until_cancelled(world.forget()).await;
+            }
+        });
+        let (world, stop) = (self.world.clone(), tasks.stopping());
+        tasks.supervise("private-mode", move || {
+            let (world, stop) = (world.clone(), stop.clone());
+            async move {
+                stop.run_until_cancelled(published::watch(&world.snapshot))
+                    .await;
             }
         });
         let (world, stop) = (self.world.clone(), tasks.stopping());

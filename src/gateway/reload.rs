@@ -1,6 +1,6 @@
 //! A reload: read wholly, build wholly, then swap; or change nothing and say why.
 
-use super::{World, listed, world};
+use super::{World, listed, published, world};
 use crate::config::Config;
 use crate::gate::Snapshot;
 use crate::github::meta::Watcher;
@@ -35,7 +35,8 @@ impl World {
         let staff = self.dispatch.prepare(targets);
         let staff = staff.map_err(|faults| listed(&faults).to_string())?;
         let directory = world::directory(&config, &watchers);
-        let table = world::table(&config, &directory, &staff);
+        let memories = published::memories(&config.published, &self.memories.load());
+        let table = world::table(&config, &directory, &staff, &memories, &self.resolver);
         let table = table.map_err(|faults| faults.join("\n"))?;
         // The certificates come last of what can fail, since they swap themselves.
         let expired = self.certificates.replace(&config.certificates);
@@ -51,7 +52,9 @@ impl World {
         self.snapshot.store(Arc::new(snapshot));
         self.dispatch.apply(&staff);
         self.watchers.store(Arc::new(watchers));
-        let mut said = format!("{} routes", config.webhooks.len());
+        self.memories.store(Arc::new(memories));
+        let routes = config.webhooks.len() + config.published.len();
+        let mut said = format!("{routes} routes");
         if let Err(fault) = self.log.reload(&config.log) {
             said.push_str(&format!("; the log goes on as it was: {fault}"));
         }

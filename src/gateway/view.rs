@@ -1,16 +1,21 @@
 //! What the admin room may see of the others.
 
 use super::World;
-use crate::admin::answer::{Certificate, Refreshed, Route, Source, TargetState};
+use crate::admin::answer::{
+    Certificate, Learned, LearnedRequest, Refreshed, Route, SetupWindow, Source, TargetState,
+};
 use crate::admin::{Running, Target, View};
 use crate::edge::source::{From, Origin};
+use crate::gate::service::Memory;
 use crate::github::meta;
+use crate::publish::{self, Allow};
 use crate::spool::Spool;
 use crate::webhook::Mode;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 #[async_trait]
 impl View for Arc<World> {
@@ -25,10 +30,7 @@ impl View for Arc<World> {
         let config = self.config.load();
         let route = |hook: &crate::webhook::Route| Route {
             key: hook.key.to_string(),
-            from: match &hook.from {
-                From::Anywhere => vec!["anywhere".to_owned()],
-                From::Sources(names) => names.iter().map(ToString::to_string).collect(),
-            },
+            from: named(&hook.from),
             mode: match hook.mode {
                 Mode::Store => "store".to_owned(),
                 Mode::Through => "through".to_owned(),
@@ -39,8 +41,32 @@ impl View for Arc<World> {
                 .iter()
                 .map(|target| target.name.to_string())
                 .collect(),
+            allow: Vec::new(),
+            setup_until: None,
         };
-        config.webhooks.iter().map(route).collect()
+        let hooks = config.webhooks.iter().map(route);
+        let published = config.published.iter().map(|route| self.published(route));
+        hooks.chain(published).collect()
+    }
+
+    fn learned(&self, route: &str) -> Option<Learned> {
+        let config = self.config.load();
+        let found = config
+            .published
+            .iter()
+            .find(|it| it.key.as_str() == route)?;
+        let memory = self.memories.load().get(&found.key).cloned()?;
+        Some(learned(found, &memory))
+    }
+
+    fn open_setup(&self, route: &str, lasting: Duration) -> Option<SetupWindow> {
+        let memories = self.memories.load();
+        let (key, memory) = memories.iter().find(|(key, _)| key.as_str() == route)?;
+        let until = memory.open_setup(&*self.clock, lasting);
+        Some(SetupWindow {
+            route: key.to_string(),
+            until: until.map(|until| until.to_string()),
+        })
     }
 
     fn sources(&self) -> Vec<Source> {
@@ -143,5 +169,59 @@ impl View for Arc<World> {
             });
         }
         refreshed
+    }
+}
+
+impl World {
+    fn published(&self, route: &publish::Route) -> Route {
+        let memory = self.memories.load().get(&route.key).cloned();
+        let until = memory.and_then(|memory| memory.setup_until(&*self.clock));
+        let inside = route.places.iter().map(|place| place.internal.to_string());
+        Route {
+            key: route.key.to_string(),
+            from: named(&route.from),
+            mode: "publish".to_owned(),
+            events: Vec::new(),
+            targets: inside.collect(),
+            allow: match &route.allow {
+                Allow::Everything => vec!["everything".to_owned()],
+                Allow::Profiles(names) => names.iter().map(ToString::to_string).collect(),
+            },
+            setup_until: until.map(|until| until.to_string()),
+        }
+    }
+}
+
+fn named(from: &From) -> Vec<String> {
+    match from {
+        From::Anywhere => vec!["anywhere".to_owned()],
+        From::Sources(names) => names.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// What was learned of a route, the most frequent first, and the profile that it makes.
+fn learned(route: &publish::Route, memory: &Memory) -> Learned {
+    let entries = memory.learned.entries();
+    let overflow = memory.learned.left_out();
+    let profile = match "learned".parse() {
+        Ok(name) => publish::learn::render(&name, &entries, overflow),
+        Err(_) => String::new(),
+    };
+    let mut requests: Vec<LearnedRequest> = entries
+        .into_iter()
+        .map(|entry| LearnedRequest {
+            rule: entry.rule,
+            count: entry.count,
+            first: entry.first.to_string(),
+            last: entry.last.to_string(),
+        })
+        .collect();
+    requests.sort_by_key(|request| std::cmp::Reverse(request.count));
+    Learned {
+        route: route.key.to_string(),
+        learning: route.learn,
+        requests,
+        overflow,
+        profile,
     }
 }

@@ -1,13 +1,14 @@
 //! From a checked configuration to what requests are judged by.
 
+use super::published::{Memories, publish};
 use crate::config::Config;
 use crate::edge::source::{self, Directory};
 use crate::edge::{self, Entry};
 use crate::gate::route::Counts;
-use crate::gate::{Route, Snapshot, Table};
+use crate::gate::{Hook, Route, Snapshot, Table, Way};
 use crate::github::meta::{self, Watcher};
 use crate::types::{Clock, Entropy, Host, Secret};
-use crate::webhook::deliver::Staff;
+use crate::webhook::deliver::{Resolve, Staff};
 use crate::webhook::receive::Receiver;
 use crate::webhook::{self, Mode};
 use std::sync::Arc;
@@ -62,8 +63,15 @@ pub(super) fn table(
     config: &Config,
     directory: &Directory,
     staff: &Staff,
+    memories: &Memories,
+    resolver: &Arc<dyn Resolve>,
 ) -> Result<Table, Vec<String>> {
     let (mut table, mut faults) = (Table::default(), Vec::new());
+    for route in &config.published {
+        if let Err(fault) = publish(route, directory, memories, resolver, &mut table) {
+            faults.push(format!("route {}: {fault}", route.key));
+        }
+    }
     for hook in &config.webhooks {
         match route(hook, directory, staff) {
             Ok((host, route)) => table.add(host, hook.key.path(), Arc::new(route)),
@@ -103,11 +111,13 @@ fn route(
         admission: directory
             .compile(&hook.from)
             .map_err(|fault| said(&fault))?,
-        receiver: Arc::new(receiver),
-        mode: hook.mode,
-        targets: hook.to.iter().map(|target| target.name.clone()).collect(),
-        through,
-        window: hook.redelivery_window,
+        way: Way::Webhook(Arc::new(Hook {
+            receiver: Arc::new(receiver),
+            mode: hook.mode,
+            targets: hook.to.iter().map(|target| target.name.clone()).collect(),
+            through,
+            window: hook.redelivery_window,
+        })),
         counts: Counts::of(&hook.key),
     };
     Ok((host, route))

@@ -115,6 +115,17 @@ pub struct SpoolError {
     pub tried: &'static str,
     /// What went wrong.
     pub why: Arc<str>,
+    /// Whether to try again.
+    pub outlook: Outlook,
+}
+
+/// What comes of trying again what the spool could not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// It may go well later: there was no room.
+    Passing,
+    /// The same: it is closed or broken, or what was asked for is not there.
+    Lasting,
 }
 
 /// In which order a target takes what waits for it.

@@ -113,3 +113,28 @@ async fn the_demonstration_delivers_and_exits_0() {
     );
     assert!(said.contains("byte for byte the same"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_files_may_be_open_as_the_system_allows_and_too_few_are_told() {
+    let (site, tool) = (Site::new(), Tool::open().await);
+    site.configure_hook("", tool.address, "");
+    let limits = "ulimit -S -n 300 && ulimit -H -n 1000";
+    let gate = site.start_after(&[], limits).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gate.process())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let words: Vec<&str> = files.unwrap().split_whitespace().skip(3).collect();
+    assert_eq!(words[..2], ["1000", "1000"]);
+    let log = site.log();
+    for part in [
+        "open files",
+        "the system lets a process have 1000 files open",
+        "LimitNOFILE=",
+    ] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    let answer = gate.push(&gate.client(), &guid(), b"{}").send().await;
+    assert_eq!(answer.unwrap().status(), 202);
+    tool.one().await;
+}

@@ -67,5 +67,5 @@ async fn every_example_of_github_com_arrives_byte_for_byte() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_of_ghes_arrives_byte_for_byte() {
-    all_arrive("ghes-35", 40).await;
+    all_arrive("ghes-35", 125).await;
 }

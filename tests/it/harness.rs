@@ -1,5 +1,6 @@
 //! A gateway in a directory of its own, a target that records, and a client that signs.
 
+use axum::serve::Listener;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -58,6 +59,11 @@ file = "{at}/audit.jsonl"
 {rest}
 "#
         );
+        self.write(&text);
+    }
+
+    /// The whole configuration.
+    pub fn write(&self, text: &str) {
         std::fs::write(self.path("hubgate.toml"), text).unwrap();
     }
 
@@ -92,12 +98,27 @@ attempts = {{ for = "1h", first = "10ms", most = "50ms" }}
     }
 
     pub async fn start(&self) -> Gate {
+        self.start_as(Command::new(env!("CARGO_BIN_EXE_hubgate")))
+            .await
+    }
+
+    /// Starts it by a shell that does this first, in namespaces of its own where they are named.
+    pub async fn start_after(&self, namespaces: &[&str], script: &str) -> Gate {
+        let mut words: Vec<&str> = namespaces.to_vec();
+        let script = format!("{script}; exec \"$0\" \"$@\"");
+        words.extend(["sh", "-ec", &script, env!("CARGO_BIN_EXE_hubgate")]);
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        self.start_as(command).await
+    }
+
+    async fn start_as(&self, mut command: Command) -> Gate {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hubgate"))
+        let mut child = command
             .args(["run", "--config"])
             .arg(self.path("hubgate.toml"))
             .stderr(Stdio::from(log))
@@ -285,8 +306,16 @@ impl Tool {
     }
 
     pub fn on(
-        socket: tokio::net::TcpListener,
+        socket: impl Listener<Addr = SocketAddr>,
         answer: impl Fn(usize) -> u16 + Send + Sync + 'static,
+    ) -> Self {
+        Self::judging(socket, move |nth, _| answer(nth))
+    }
+
+    /// Answers by what it is given, too.
+    pub fn judging(
+        socket: impl Listener<Addr = SocketAddr>,
+        answer: impl Fn(usize, &Got) -> u16 + Send + Sync + 'static,
     ) -> Self {
         let address = socket.local_addr().unwrap();
         let got: Arc<Mutex<Vec<Got>>> = Arc::default();
@@ -306,12 +335,12 @@ impl Tool {
                             .collect(),
                         body: body.to_vec(),
                     };
-                    let nth = {
+                    let status = {
                         let mut all = record.lock().unwrap();
+                        let status = answer(all.len(), &one);
                         all.push(one);
-                        all.len() - 1
+                        status
                     };
-                    let status = answer(nth);
                     async move {
                         (
                             axum::http::StatusCode::from_u16(status).unwrap(),

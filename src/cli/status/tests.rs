@@ -53,6 +53,8 @@ fn status() -> Status {
             mode: "store".to_owned(),
             events: Vec::new(),
             targets: vec!["jira".to_owned(), "jenkins".to_owned()],
+            allow: Vec::new(),
+            setup_until: None,
         }],
         targets: vec![
             target.clone(),

@@ -24,6 +24,7 @@ fn load_shipped(text: &str, hosts: &[&str]) -> Result<Config, Mistakes> {
         "jira-own",
         "jenkins-hook",
         "siem-hook",
+        "vendor-key",
         "admin-token",
     ] {
         place.write(
@@ -39,6 +40,8 @@ fn load_shipped(text: &str, hosts: &[&str]) -> Result<Config, Mistakes> {
         secrets.to_str().unwrap(),
     )]))
 }
+
+const SHIPPED_HOSTS: &[&str] = &["hooks.example.com", "*.example.com", "*.ghe.example.com"];
 
 /// The shipped file with every setting switched on.
 fn all_switched_on() -> String {
@@ -61,7 +64,7 @@ fn the_shipped_file_is_right_as_it_is() {
 #[test]
 fn the_shipped_file_is_right_with_every_setting_switched_on() {
     let all = all_switched_on();
-    let config = load_shipped(&all, &["hooks.example.com"]).unwrap();
+    let config = load_shipped(&all, SHIPPED_HOSTS).unwrap();
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
     assert!(config.warnings[0].ends_with("no `from` names the source `ghes`"));
 }
@@ -83,7 +86,7 @@ fn every_example_is_right_and_gives_no_warning() {
         );
         number += 1;
     }
-    assert_eq!(number, 4);
+    assert_eq!(number, 8);
 }
 
 /// Every key of the schema that holds a value, with its default where it has one; `[]` and tables
@@ -174,7 +177,7 @@ fn a_setting_that_is_switched_off_in_the_shipped_file_shows_its_default() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 20);
+    assert_eq!(seen, 24);
 }
 
 #[test]
@@ -206,7 +209,7 @@ fn the_documentation_names_every_key_with_its_default_and_no_other() {
 #[test]
 fn every_default_of_the_schema_is_what_is_meant_when_the_key_is_left_out() {
     let all = all_switched_on();
-    let with_defaults = load_shipped(&all, &["hooks.example.com"]).unwrap();
+    let with_defaults = load_shipped(&all, SHIPPED_HOSTS).unwrap();
     let mut bare: toml::Table = all.parse().unwrap();
     let schema = keys_of_schema();
     for (path, default) in &schema {
@@ -214,7 +217,7 @@ fn every_default_of_the_schema_is_what_is_meant_when_the_key_is_left_out() {
             remove(&mut bare, path);
         }
     }
-    let bare = load_shipped(&bare.to_string(), &["hooks.example.com"]).unwrap();
+    let bare = load_shipped(&bare.to_string(), SHIPPED_HOSTS).unwrap();
     // What is switched on shows the defaults (the test above), so both come to the same.
     assert_eq!(bare.gateway, with_defaults.gateway);
     assert_eq!(bare.listeners, with_defaults.listeners);

@@ -42,6 +42,7 @@ fn both_versions_name_the_client_and_leave_what_follows() {
         (v2(0, 0x00, &[]), None),
         (v2(0, 0x11, &inet([192, 0, 2, 7])), None),
         (v2(1, 0x00, &[]), None),
+        (v2(1, 0x10, &inet([192, 0, 2, 7])), None),
     ];
     for (bytes, client) in rows {
         let whole = Parsed::Complete(Header {
@@ -68,6 +69,8 @@ fn what_is_no_header_is_refused_as_soon_as_it_shows() {
         b"PROXY TCP4 ::1 10.0.0.1 12345 443\r\n".to_vec(),
         b"PROXY TCP9 1 1 1 1\r\n".to_vec(),
         b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 443\n".to_vec(),
+        b"PROXY UNKNOWN\n".to_vec(),
+        b"PROXY UNKNOWN ffff::1 \n\r\n".to_vec(),
         [b"PROXY ".to_vec(), vec![b'a'; 200]].concat(),
         v2(2, 0x11, &inet([1, 1, 1, 1])),
         v2(1, 0x12, &inet([1, 1, 1, 1])),

@@ -27,7 +27,10 @@ pub enum DocumentError {
 }
 
 /// The networks of the sections asked for, sorted, each once.
-pub(super) fn read(body: &[u8], sections: &[String]) -> Result<Vec<IpNet>, DocumentError> {
+///
+/// # Errors
+/// Where a section is missing, or what it holds is malformed, nothing, or too much.
+pub fn read(body: &[u8], sections: &[String]) -> Result<Vec<IpNet>, DocumentError> {
     let mut found = vec![false; sections.len()];
     let mut networks = Vec::new();
     let mut json = serde_json::Deserializer::from_slice(body);

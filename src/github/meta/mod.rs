@@ -4,7 +4,7 @@
 //! `load` what was kept → `watch` → `refresh`: fetch, read, compare with what we have, write,
 //! announce.
 
-mod document;
+pub mod document;
 mod fetch;
 mod kept;
 mod schedule;

@@ -21,8 +21,8 @@ mod writer;
 pub use start::OpenError;
 
 use super::{
-    Claim, Claimed, Condition, Depth, Detail, Fate, Intake, Order, Page, Put, PutError, Query,
-    Room, Settings, Settlement, Spool, SpoolError, State,
+    Claim, Claimed, Condition, Depth, Detail, Fate, Intake, Order, Outlook, Page, Put, PutError,
+    Query, Room, Settings, Settlement, Spool, SpoolError, State,
 };
 use crate::types::{Clock, DeliveryId, Name, Timestamp};
 use async_trait::async_trait;
@@ -79,6 +79,7 @@ impl Engine {
         let closed = || SpoolError {
             tried,
             why: "it is closed".into(),
+            outlook: Outlook::Lasting,
         };
         let place = self.places.acquire().await.ok().ok_or_else(closed)?;
         let (reply, answer) = oneshot::channel();
@@ -256,6 +257,7 @@ impl Spool for Engine {
                 Err(SpoolError {
                     tried: "show a delivery",
                     why: format!("the stored bytes of delivery {id} are damaged").into(),
+                    outlook: Outlook::Lasting,
                 })
             }
             Some((detail, true)) => Ok(Some(detail)),

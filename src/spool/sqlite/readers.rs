@@ -1,9 +1,10 @@
 //! The threads that read, each with a connection of its own, so that nothing that reads blocks
 //! a request's thread or the writer. What they read is in `read.rs`.
 
+use super::failure::is_unreadable;
 use super::schema;
 use super::shared::Shared;
-use crate::spool::SpoolError;
+use crate::spool::{Outlook, SpoolError};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,27 +81,35 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let closed = || SpoolError {
+        let failed = |why: &str, outlook| SpoolError {
             tried,
-            why: "it is closed".into(),
+            why: why.into(),
+            outlook,
         };
         let place = self.places.acquire().await;
         let (reply, answer) = oneshot::channel();
         {
             let mut waiting = self.desk.lock();
             if waiting.closed || place.is_err() {
-                return Err(closed());
+                return Err(failed("it is closed", Outlook::Lasting));
             }
             waiting
                 .questions
                 .push_back(Box::new(move |db| drop(reply.send(question(db)))));
         }
         self.desk.arrived.notify_one();
-        let answer = answer.await.ok().ok_or_else(closed)?;
+        let Ok(answer) = answer.await else {
+            let why = "the one who read it met a fault in the program; see the log";
+            return Err(failed(why, Outlook::Passing));
+        };
         drop(place);
-        answer.map_err(|error| SpoolError {
-            tried,
-            why: error.to_string().into(),
+        answer.map_err(|error| {
+            let outlook = if is_unreadable(&error) {
+                Outlook::Lasting
+            } else {
+                Outlook::Passing
+            };
+            failed(&error.to_string(), outlook)
         })
     }
 

@@ -7,7 +7,7 @@ use super::measure;
 use super::queue::{self, Job, Queue, Taken, Work};
 use super::schema::PAGE;
 use super::shared::Shared;
-use crate::spool::{Condition, Put, PutError, SpoolError};
+use crate::spool::{Condition, Outlook, Put, PutError, SpoolError};
 use rusqlite::Connection;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -251,6 +251,7 @@ impl Writer {
                     drop(reply.send(done.map_err(|why| SpoolError {
                         tried: "settle a delivery",
                         why: why.into(),
+                        outlook: Outlook::Lasting,
                     })));
                 }
                 (Job::Redeliver(_, reply) | Job::Forget(_, _, reply), Answer::Count(count)) => {
@@ -262,6 +263,7 @@ impl Writer {
                     drop(reply.send(done.map_err(|failure| SpoolError {
                         tried: "empty the log",
                         why: failure.to_string().into(),
+                        outlook: outlook(&failure.refusal()),
                     })));
                 }
                 // An answer is made from its job, so the others do not meet.
@@ -374,6 +376,7 @@ fn refuse(jobs: Vec<Job>, why: &PutError) {
     let error = |tried| SpoolError {
         tried,
         why: why.to_string().into(),
+        outlook: outlook(why),
     };
     for job in jobs {
         match job {
@@ -389,6 +392,14 @@ fn refuse(jobs: Vec<Job>, why: &PutError) {
             Job::Shrink(reply) => drop(reply.send(Err(error("make room on the disk")))),
             Job::Flush(reply) => drop(reply.send(Err(error("empty the log")))),
         }
+    }
+}
+
+/// A full spool takes again when there is room, a broken one when the gateway starts again.
+const fn outlook(why: &PutError) -> Outlook {
+    match why {
+        PutError::Full(_) | PutError::Busy => Outlook::Passing,
+        PutError::Broken(_) => Outlook::Lasting,
     }
 }
 

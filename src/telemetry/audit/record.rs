@@ -59,8 +59,14 @@ pub struct Request {
     /// The spool's number, where it was stored.
     #[serde(serialize_with = "number_or_null")]
     pub delivery: Option<DeliveryId>,
+    /// What was asked of a published service: an operation of GitHub's, `git:read`, …
+    pub operation: Option<Box<str>>,
+    /// The rule that decided, and the profile it stands in.
+    pub rule: Option<Box<str>>,
     /// Bytes of body read.
     pub bytes: u64,
+    /// Bytes of body answered.
+    pub sent: u64,
     /// From the end of the head to the answer, in microseconds.
     pub took_us: u64,
 }
@@ -128,7 +134,7 @@ pub struct Connection {
 pub struct Control {
     /// When.
     pub time: Timestamp,
-    /// What: `start`, `reload`, `redeliver`, `stop`.
+    /// What: `start`, `reload`, `redeliver`, `setup_window`, `stop`.
     pub action: &'static str,
     /// By what way: `signal`, `admin_socket`, `admin_api`.
     pub by: &'static str,

@@ -40,7 +40,10 @@ fn request(path: &str) -> Record {
         guid: None,
         secret: None,
         delivery: None,
+        operation: None,
+        rule: None,
         bytes: 12,
+        sent: 0,
         took_us: 345,
     })
 }

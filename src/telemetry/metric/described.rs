@@ -19,7 +19,7 @@ pub(super) fn describe() {
 }
 
 /// In the order of their names.
-const DESCRIBED: [(Kind, &str, &str); 19] = [
+const DESCRIBED: [(Kind, &str, &str); 20] = [
     (
         Counter,
         "hubgate_admin_requests_total",
@@ -65,6 +65,11 @@ const DESCRIBED: [(Kind, &str, &str); 19] = [
         Histogram,
         "hubgate_delivery_seconds",
         "How long attempts to deliver took, by target",
+    ),
+    (
+        Gauge,
+        "hubgate_published_open",
+        "1 where a published server answers without a login, 0 where it does not, by route",
     ),
     (
         Counter,

@@ -3,7 +3,9 @@
 
 use super::answer::{self, Meaning};
 use super::circuit::{Admission, Circuit};
+use super::hands::Hands;
 use super::sender::{Answer, Carry, Parcel, SendError};
+use super::settle::{Complaints, Round};
 use super::{Target, schedule};
 use crate::spool::{Claim, Claimed, Fate, Settlement, Spool};
 use crate::telemetry::{Audit, audit};
@@ -20,8 +22,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Pause after the spool did not answer.
-const AFTER_FAULT: Duration = Duration::from_secs(1);
+/// Pause after the spool did not answer; while it takes no settlements, the first one.
+pub(super) const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// The longest sleep without looking again, should a wake-up ever be missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// While most slots are taken, a claim waits so long for more to come free, so that a busy target
@@ -60,6 +62,8 @@ pub(super) struct Courier {
     /// When each delivery that is being refused was first refused. Not the spool's first failure:
     /// a tool that comes back after a long outage and answers 404 at first has its hour too.
     refused: Mutex<HashMap<DeliveryId, Timestamp>>,
+    pub(super) hands: Hands,
+    pub(super) complaints: Complaints,
 }
 
 /// How one delivery went, for the circuit.
@@ -78,6 +82,8 @@ impl Courier {
             done: CancellationToken::new(),
             circuit: Mutex::default(),
             refused: Mutex::default(),
+            hands: Hands::default(),
+            complaints: Complaints::default(),
         }
     }
 
@@ -104,18 +110,20 @@ impl Courier {
     /// Works until it is stopped and nothing is under way.
     pub(super) async fn work(self: Arc<Self>, office: Office) {
         let mut under_way: FuturesUnordered<BoxFuture<'static, Went>> = FuturesUnordered::new();
-        // After a panic: a probe that was out then never comes back.
+        // After a panic: a probe that was out then never comes back, nor does any other.
         self.turn(Circuit::up);
+        self.give_back(&office);
         metrics::gauge!("hubgate_target_up", "target" => self.name.to_string()).set(1.0);
-        let mut gathering = None;
+        let mut round = Round::default();
         loop {
             let until = if self.stop.is_cancelled() {
                 if under_way.is_empty() {
+                    self.settle_all(&office).await;
                     break;
                 }
                 office.clock.now().after(LOOK_AGAIN)
             } else {
-                self.take_up(&office, &mut under_way, &mut gathering).await
+                self.take_up(&office, &mut under_way, &mut round).await
             };
             let pause = until.since(office.clock.now()).min(LOOK_AGAIN);
             let full = under_way.len() >= self.setup.load().target.concurrency;
@@ -135,15 +143,18 @@ impl Courier {
         self: &Arc<Self>,
         office: &Office,
         under_way: &mut FuturesUnordered<BoxFuture<'static, Went>>,
-        gathering: &mut Option<Instant>,
+        round: &mut Round,
     ) -> Timestamp {
         let now = office.clock.now();
+        if let Some(until) = self.settle_before(office, round).await {
+            return until;
+        }
         let setup = self.setup.load_full();
         let later = now.after(LOOK_AGAIN);
         let free = setup.target.concurrency.saturating_sub(under_way.len());
         let (limit, probe) = match self.circuit().admits(now) {
             Admission::Free if free * 2 < setup.target.concurrency && free > 0 => {
-                if gathering.get_or_insert_with(Instant::now).elapsed() < GATHER {
+                if round.gathering.get_or_insert_with(Instant::now).elapsed() < GATHER {
                     return now.after(GATHER);
                 }
                 (free, false)
@@ -156,20 +167,18 @@ impl Courier {
         if limit == 0 {
             return later;
         }
-        *gathering = None;
+        round.gathering = None;
         let claim = Claim {
             target: self.name.clone(),
             limit,
             now,
             order: setup.target.order,
         };
-        let claimed = match office.spool.claim(claim).await {
-            Ok(claimed) => claimed,
-            Err(fault) => {
-                tracing::error!(target_name = %self.name, "{fault}");
-                return now.after(AFTER_FAULT);
-            }
+        let claimed = office.spool.claim(claim).await;
+        let Ok(claimed) = self.hear(&self.complaints.claim, claimed) else {
+            return now.after(AFTER_FAULT);
         };
+        self.hands.take(&claimed);
         let exhausted = claimed.len() < limit;
         if probe && !claimed.is_empty() {
             self.turn(Circuit::probing);
@@ -182,13 +191,10 @@ impl Courier {
         if !exhausted {
             return later;
         }
-        match office.spool.next_due(&self.name, setup.target.order).await {
-            Ok(Some(due)) => due,
-            Ok(None) => later,
-            Err(fault) => {
-                tracing::error!(target_name = %self.name, "{fault}");
-                now.after(AFTER_FAULT)
-            }
+        let due = office.spool.next_due(&self.name, setup.target.order).await;
+        match self.hear(&self.complaints.look, due) {
+            Ok(due) => due.unwrap_or(later),
+            Err(_) => now.after(AFTER_FAULT),
         }
     }
 
@@ -261,11 +267,8 @@ async fn deliver(
         sent.as_ref().ok().and_then(|answer| answer.address),
     )
     .await;
-    // Until it is settled nobody else gets it, so this must not be given up.
-    while let Err(fault) = office.spool.settle(settlement.clone()).await {
-        tracing::error!(target_name = %setup.target.name, delivery = %delivery.id, "{fault}");
-        tokio::time::sleep(AFTER_FAULT).await;
-    }
+    // What the spool does not take now is settled before anything else is claimed.
+    courier.settle(&office, settlement).await;
     Went {
         up: judged.up,
         probe,

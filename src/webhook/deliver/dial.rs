@@ -1,11 +1,13 @@
 //! From a URL to a connection: resolve anew, judge each address, dial exactly that one, TLS.
 
 use super::guard::{Guard, Verdict};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -19,8 +21,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-/// How long one address may take to accept before the next is tried.
+/// How long one address may take to accept.
 const PER_ADDRESS: Duration = Duration::from_secs(5);
+/// How long an address is waited for before the next one is tried beside it; of a short time-out
+/// each has its part.
+const HEAD_START: Duration = Duration::from_millis(250);
 /// Addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 8;
 
@@ -70,7 +75,7 @@ pub enum DialError {
     /// Nothing accepts there.
     #[error("cannot connect to {address}: {source}")]
     Connect {
-        /// The address tried last.
+        /// The address that failed last.
         address: SocketAddr,
         /// What the system said.
         source: io::Error,
@@ -125,6 +130,8 @@ pub(super) struct Dialer {
     pub(super) guard: Arc<Guard>,
     pub(super) resolve: Arc<dyn Resolve>,
     pub(super) tls: Option<TlsConnector>,
+    /// The target's whole time-out, which bounds the dialling from outside.
+    pub(super) timeout: Duration,
 }
 
 /// The address a connection was made to, handed up with each answer.
@@ -169,28 +176,57 @@ impl Dialer {
         };
         let found = found.map_err(unresolved)?;
         let mut failure = unresolved(io::Error::other("the name has no address"));
+        let mut allowed = VecDeque::new();
         for ip in found.into_iter().take(MOST_ADDRESSES) {
             let address = SocketAddr::new(ip, port);
             let verdict = self.guard.judge(address);
-            if verdict != Verdict::Allowed {
-                failure = DialError::Guarded {
-                    host: host.to_owned(),
-                    address,
-                    verdict,
-                };
+            if verdict == Verdict::Allowed {
+                allowed.push_back(address);
                 continue;
             }
-            match tokio::time::timeout(PER_ADDRESS, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok((stream, address)),
-                Ok(Err(source)) => failure = DialError::Connect { address, source },
-                Err(_) => {
-                    let source = io::ErrorKind::TimedOut.into();
-                    failure = DialError::Connect { address, source };
-                }
-            }
+            failure = DialError::Guarded {
+                host: host.to_owned(),
+                address,
+                verdict,
+            };
         }
-        Err(failure)
+        self.first_to_accept(allowed).await.unwrap_or(Err(failure))
     }
+
+    /// Dials one address after the other, each a little later than the one before, and takes the
+    /// first that accepts. None where there is nothing to dial.
+    async fn first_to_accept(
+        &self,
+        mut addresses: VecDeque<SocketAddr>,
+    ) -> Option<Result<(TcpStream, SocketAddr), DialError>> {
+        let parts = u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+        let head_start = HEAD_START.min(self.timeout / parts);
+        let mut under_way: FuturesUnordered<_> =
+            addresses.pop_front().into_iter().map(open).collect();
+        let mut failure = None;
+        loop {
+            let next = tokio::time::sleep(head_start);
+            tokio::select! {
+                opened = under_way.next() => match opened {
+                    Some(Err(fault)) => failure = Some(Err(fault)),
+                    // The first that accepts, or the last failure where none did.
+                    Some(Ok(opened)) => return Some(Ok(opened)),
+                    None => return failure,
+                },
+                () = next, if !addresses.is_empty() => {}
+            }
+            under_way.extend(addresses.pop_front().map(open));
+        }
+    }
+}
+
+async fn open(address: SocketAddr) -> Result<(TcpStream, SocketAddr), DialError> {
+    let source = match tokio::time::timeout(PER_ADDRESS, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => return Ok((stream, address)),
+        Ok(Err(source)) => source,
+        Err(_) => io::ErrorKind::TimedOut.into(),
+    };
+    Err(DialError::Connect { address, source })
 }
 
 impl tower_service::Service<Uri> for Dialer {

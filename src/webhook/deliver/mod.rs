@@ -7,12 +7,14 @@ mod courier;
 mod dial;
 mod dispatch;
 pub mod guard;
+mod hands;
 pub mod schedule;
 mod sender;
+mod settle;
 
 pub use dial::{DialError, Resolve, SystemResolver};
 pub use dispatch::{Dispatch, Staff};
-pub use sender::{Answer, BuildError, Carry, Parcel, SendError, Sender};
+pub use sender::{Answer, Body, BuildError, Carry, Parcel, SendError, Sender};
 
 use crate::spool::Order;
 use crate::types::{Name, SecretSource};

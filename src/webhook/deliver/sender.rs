@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls_pki_types::CertificateDer;
@@ -43,10 +43,21 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body's first 64 KiB; empty where it was longer.
-    pub body: Bytes,
+    /// The body.
+    pub body: Body,
     /// The address that answered.
     pub address: Option<SocketAddr>,
+}
+
+/// The body of an answer. A delivery's fate hangs on the status alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// All of it.
+    Whole(Bytes),
+    /// It is longer than 64 KiB, and was not read to its end.
+    TooLarge,
+    /// It broke off.
+    Broken,
 }
 
 /// Why nothing came back.
@@ -179,6 +190,7 @@ impl Sender {
             } else {
                 None
             },
+            timeout: target.timeout,
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -252,8 +264,9 @@ impl Sender {
         let (head, body) = answer.into_parts();
         // An answer that is too long or breaks off has still said what matters: its status.
         let body = match Limited::new(body, MOST_ANSWER).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(_) => Bytes::new(),
+            Ok(body) => Body::Whole(body.to_bytes()),
+            Err(fault) if fault.is::<LengthLimitError>() => Body::TooLarge,
+            Err(_) => Body::Broken,
         };
         Ok(Answer {
             status: head.status,

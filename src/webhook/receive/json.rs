@@ -175,24 +175,40 @@ impl Scan<'_> {
         }
         let start = self.at;
         self.string()?;
-        let member = match self.depth {
-            1 => match self.bytes.get(start..self.at) {
-                Some(br#""action""#) => Member::Action,
-                Some(br#""repository""#) => Member::Repository,
-                _ => Member::Other,
-            },
-            2 if self.in_repository => match self.bytes.get(start..self.at) {
-                Some(br#""full_name""#) => Member::FullName,
-                _ => Member::Other,
-            },
-            _ => Member::Other,
-        };
+        let member = self.known(start..self.at);
+        // Of members with the same name the last one counts, as for every parser behind us.
+        match member {
+            Member::Action => self.action = None,
+            Member::Repository | Member::FullName => self.full_name = None,
+            Member::Other => {}
+        }
         self.blank();
         if self.peek() != Some(b':') {
             return Err(self.wrong("expected `:`"));
         }
         self.at += 1;
         Ok(member)
+    }
+
+    /// Which member a name is, however it is written.
+    fn known(&self, quoted: Range<usize>) -> Member {
+        let here: &[(&str, Member)] = match self.depth {
+            1 => &[
+                ("\"action\"", Member::Action),
+                ("\"repository\"", Member::Repository),
+            ],
+            2 if self.in_repository => &[("\"full_name\"", Member::FullName)],
+            _ => return Member::Other,
+        };
+        let written = self.bytes.get(quoted.clone()).unwrap_or_default();
+        let is_escaped = written.contains(&b'\\');
+        let plain = is_escaped.then(|| unescape(self.bytes, quoted)).flatten();
+        let is = |name: &str| match &plain {
+            Some(plain) => name.trim_matches('"') == plain,
+            None => name.as_bytes() == written,
+        };
+        let found = here.iter().find(|(name, _)| is(name));
+        found.map_or(Member::Other, |(_, member)| *member)
     }
 
     /// A string, from its opening quote to behind its closing one.

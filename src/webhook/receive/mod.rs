@@ -61,6 +61,8 @@ pub struct Reading {
     room: usize,
     seen: u64,
     limit: u64,
+    /// What the sender is told of: the payload's bound, where `limit` is that of the form around it.
+    max_body: u64,
 }
 
 /// A body that came whole and is signed, or why it is refused.
@@ -170,6 +172,7 @@ impl Receiver {
             room: usize::try_from(room).unwrap_or(0),
             seen: 0,
             limit: admitted.limit,
+            max_body: self.max_body,
         }
     }
 
@@ -260,7 +263,7 @@ impl Reading {
     pub fn take(&mut self, piece: Bytes) -> Result<(), Refusal> {
         self.seen += piece.len() as u64;
         if self.seen > self.limit {
-            return Err(Refusal::TooLarge(self.limit));
+            return Err(Refusal::TooLarge(self.max_body));
         }
         let Some(check) = &mut self.check else {
             // Nobody signed it: only its length is of interest.

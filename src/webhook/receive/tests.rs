@@ -101,6 +101,36 @@ fn json_is_refused_at_the_byte_where_it_breaks() {
 }
 
 #[test]
+fn an_outline_takes_the_last_of_members_that_are_called_the_same() {
+    let rows: [(&str, Option<&str>, Option<&str>); 7] = [
+        (r#"{"action":"a","action":"b"}"#, Some("b"), None),
+        (r#"{"action":"a","action":1}"#, None, None),
+        (r#"{"action":1,"\u0061ction":"b"}"#, Some("b"), None),
+        (r#"{"action":"a","acti\u006fn":{}}"#, None, None),
+        (
+            r#"{"repository":{"full_name":"a/b"},"r\u0065pository":{"\u0066ull_name":"c/d"}}"#,
+            None,
+            Some("c/d"),
+        ),
+        (
+            r#"{"repository":{"full_name":"a/b"},"repository":null}"#,
+            None,
+            None,
+        ),
+        (
+            r#"{"repository":{"full_name":"a/b","full_name":[]}}"#,
+            None,
+            None,
+        ),
+    ];
+    for (body, action, repository) in rows {
+        let outline = json::outline(body.as_bytes()).unwrap();
+        assert_eq!(outline.action.as_deref(), action, "{body}");
+        assert_eq!(outline.repository.as_deref(), repository, "{body}");
+    }
+}
+
+#[test]
 fn an_outline_names_action_and_repository_and_nothing_that_looks_like_them() {
     let body = br#" {"x":{"action":"no","repository":{"full_name":"no/no"}},
         "repository":{"owner":{"full_name":"no/no"},"full_name":"acme\/web","a":[{"full_name":"n/n"}]},
@@ -284,6 +314,25 @@ fn a_body_is_refused_once_it_is_longer_than_the_route_takes() {
             Err(Refusal::TooLarge(_))
         ));
     }
+}
+
+#[test]
+fn a_form_that_is_too_long_is_told_what_its_payload_may_be() {
+    let receiver = receiver(&[], None);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let told = |piece: usize| {
+        let head = headers(&[GOOD[0], GOOD[1], form]);
+        let admitted = receiver.admit(&Method::POST, &head).unwrap();
+        let mut reading = receiver.read(&admitted, &head);
+        reading.take(Bytes::from(vec![b' '; piece]))
+    };
+    assert_eq!(told(300), Ok(()));
+    assert_eq!(told(301), Err(Refusal::TooLarge(100)));
+    let announced = headers(&[GOOD[0], GOOD[1], form, ("content-length", "301")]);
+    assert_eq!(
+        receiver.admit(&Method::POST, &announced).unwrap_err(),
+        Refusal::TooLarge(100)
+    );
 }
 
 #[test]

@@ -1,18 +1,20 @@
 //! What couriers are tested on: a real spool in a directory of its own, a carrier that does what
 //! it is told, and one clock that both go by and that only the test turns.
 
+use super::moody::Moody;
 use crate::spool::{Intake, Put, Settings, Spool, State, sqlite};
 use crate::telemetry::{Audit, Tasks};
 use crate::types::{
     ByteSize, ClientAddr, Clock, DeliveryId, Entropy, Name, RequestId, RouteKey, Timestamp,
 };
 use crate::webhook::deliver::courier::{Courier, Office, Setup};
-use crate::webhook::deliver::{Answer, Attempts, Carry, Parcel, SendError, Target};
+use crate::webhook::deliver::{Answer, Attempts, Body, Carry, Parcel, SendError, Target};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tracing::instrument::WithSubscriber as _;
 
 #[derive(Debug, Default)]
 pub(super) struct Turned(AtomicI64);
@@ -27,6 +29,17 @@ impl Turned {
 impl Clock for Turned {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(1_000_000_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Chance that fails the first time it is asked.
+#[derive(Debug, Default)]
+pub(super) struct Stumbling(AtomicI64);
+
+impl Entropy for Stumbling {
+    fn unit(&self) -> f64 {
+        assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "on purpose");
+        1.0
     }
 }
 
@@ -67,7 +80,7 @@ impl Carry for Scripted {
         (self.script)(nth, parcel).map(|status| Answer {
             status: http::StatusCode::from_u16(status).unwrap(),
             headers: http::HeaderMap::new(),
-            body: Bytes::new(),
+            body: Body::Whole(Bytes::new()),
             address: None,
         })
     }
@@ -92,10 +105,40 @@ pub(super) fn target(name: &str) -> Target {
     }
 }
 
+/// What couriers tell the log.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn subscriber(&self) -> tracing::Dispatch {
+        let paper = self.clone();
+        let log = tracing_subscriber::fmt().with_writer(move || paper.clone());
+        log.with_ansi(false).into()
+    }
+
+    /// The lines in which these words are.
+    pub(super) fn lines(&self, words: &str) -> usize {
+        let bytes = self.0.lock().unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().filter(|line| line.contains(words)).count()
+    }
+}
+
 pub(super) struct Bench {
     pub(super) clock: Arc<Turned>,
-    pub(super) spool: Arc<dyn Spool>,
+    pub(super) spool: Arc<Moody>,
     pub(super) tasks: Tasks,
+    pub(super) log: Paper,
     couriers: Mutex<Vec<Arc<Courier>>>,
     _dir: tempfile::TempDir,
 }
@@ -109,11 +152,13 @@ impl Bench {
             keep: Duration::from_hours(24),
             max_size: ByteSize::new(1 << 30),
         };
-        let spool = Arc::new(sqlite::Engine::open(&settings, clock.clone()).unwrap());
+        let engine = sqlite::Engine::open(&settings, clock.clone()).unwrap();
+        let spool = Arc::new(Moody::new(engine));
         Self {
             clock,
             spool,
             tasks: Tasks::new(),
+            log: Paper::default(),
             couriers: Mutex::default(),
             _dir: dir,
         }
@@ -122,6 +167,15 @@ impl Bench {
     pub(super) fn hire(
         &self,
         target: Target,
+        script: impl Fn(usize, &Parcel) -> Result<u16, SendError> + Send + Sync + 'static,
+    ) -> (Arc<Courier>, Arc<Scripted>) {
+        self.hire_with(target, Arc::new(Always(1.0)), script)
+    }
+
+    pub(super) fn hire_with(
+        &self,
+        target: Target,
+        entropy: Arc<dyn Entropy>,
         script: impl Fn(usize, &Parcel) -> Result<u16, SendError> + Send + Sync + 'static,
     ) -> (Arc<Courier>, Arc<Scripted>) {
         let carrier = Arc::new(Scripted {
@@ -135,12 +189,15 @@ impl Bench {
         let office = Office {
             spool: self.spool.clone(),
             clock: self.clock.clone(),
-            entropy: Arc::new(Always(1.0)),
+            entropy,
             audit: Audit::default(),
         };
         let (working, office) = (courier.clone(), office);
-        self.tasks
-            .supervise("courier", move || working.clone().work(office.clone()));
+        let log = self.log.subscriber();
+        self.tasks.supervise("courier", move || {
+            let work = working.clone().work(office.clone());
+            work.with_subscriber(log.clone())
+        });
         self.couriers.lock().unwrap().push(courier.clone());
         (courier, carrier)
     }
@@ -196,5 +253,15 @@ impl Bench {
             assert!(tokio::time::Instant::now() < deadline, "{shown:?}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Waits until the spool was asked to settle so often.
+    pub(super) async fn settled(&self, often: usize) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while self.spool.asked() < often {
+            assert!(tokio::time::Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(self.spool.asked(), often);
     }
 }

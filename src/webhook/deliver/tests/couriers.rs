@@ -1,8 +1,9 @@
 //! Couriers on a real spool, with time turned by hand.
 
-use super::bench::{Bench, target};
-use crate::spool::{Order, State};
+use super::bench::{Bench, Stumbling, target};
+use crate::spool::{Order, Outlook, Spool as _, State};
 use crate::webhook::deliver::{Attempts, SendError};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn down() -> SendError {
@@ -179,4 +180,66 @@ async fn a_sender_that_panics_costs_one_attempt() {
     bench.until(id, State::Pending, 1).await;
     bench.turn(Duration::from_secs(1));
     bench.until(id, State::Delivered, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_the_spool_has_no_room_for_is_kept_and_told_once() {
+    let bench = Bench::new();
+    bench.spool.refuse(Some(Outlook::Passing));
+    let (_, carrier) = bench.hire(target("jira"), |_, _| Ok(200));
+    let first = bench.put("{}", "a/b", &["jira"]).await;
+    // When it ended, and at once again; then after 1 s, 2 s, 4 s, …
+    bench.settled(2).await;
+    let second = bench.put("{}", "a/b", &["jira"]).await;
+    for (asked, pause) in [(3, 1), (4, 2), (5, 4), (6, 8), (7, 16)] {
+        bench.turn(Duration::from_millis(pause * 1000 - 1));
+        bench.settled(asked - 1).await;
+        bench.turn(Duration::from_millis(1));
+        bench.settled(asked).await;
+    }
+    assert_eq!(carrier.carried.lock().unwrap().len(), 1);
+    bench.spool.refuse(None);
+    bench.turn(Duration::from_secs(32));
+    bench.until(first, State::Delivered, 1).await;
+    bench.until(second, State::Delivered, 1).await;
+    assert_eq!(carrier.carried.lock().unwrap().len(), 2);
+    assert_eq!(bench.log.lines("cannot settle a delivery: on purpose"), 1);
+    assert_eq!(bench.log.lines("does as it is asked again"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_the_spool_will_never_take_costs_no_slot() {
+    let bench = Bench::new();
+    let mut one = target("jira");
+    one.concurrency = 1;
+    bench.spool.refuse(Some(Outlook::Lasting));
+    bench.hire(one, |_, _| Ok(200));
+    let first = bench.put("{}", "a/b", &["jira"]).await;
+    bench.settled(1).await;
+    bench.spool.refuse(None);
+    let second = bench.put("{}", "a/b", &["jira"]).await;
+    bench.until(second, State::Delivered, 1).await;
+    bench.until(first, State::Sending, 0).await;
+    assert_eq!(bench.spool.asked(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_courier_that_fails_had_in_hand_is_tried_again_by_the_next() {
+    let bench = Bench::new();
+    let stumbling = Arc::new(Stumbling::default());
+    let script = |nth| if nth == 1 { 500 } else { 200 };
+    let (_, carrier) = bench.hire_with(target("jira"), stumbling, move |nth, _| Ok(script(nth)));
+    // One hangs, so that it is under way when the other makes the courier fail.
+    let hanging = bench.put("hangs", "a/b", &["jira"]).await;
+    bench.until(hanging, State::Sending, 0).await;
+    let failing = bench.put("{}", "a/b", &["jira"]).await;
+    bench.until(failing, State::Pending, 1).await;
+    bench.until(hanging, State::Pending, 1).await;
+    bench.turn(Duration::from_secs(1));
+    bench.until(failing, State::Delivered, 2).await;
+    bench.until(hanging, State::Sending, 1).await;
+    assert_eq!(carrier.carried.lock().unwrap().len(), 4);
+    let shown = bench.spool.show(failing).await.unwrap().unwrap();
+    let error = shown.attempts[0].error.as_deref().unwrap();
+    assert!(error.contains("its courier failed"), "{error}");
 }

@@ -3,5 +3,6 @@
 
 mod bench;
 mod couriers;
+mod moody;
 mod rules;
 mod sockets;

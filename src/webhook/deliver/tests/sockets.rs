@@ -4,7 +4,7 @@ use super::bench::target;
 use crate::spool::Header;
 use crate::types::{RequestId, Secret, SecretSource};
 use crate::webhook::deliver::{
-    Answer, Carry as _, Parcel, Reach, Resolve, SendError, Sender, SystemResolver,
+    Answer, Body, Carry as _, Parcel, Reach, Resolve, SendError, Sender, SystemResolver,
 };
 use async_trait::async_trait;
 use axum::body::Bytes;
@@ -36,6 +36,10 @@ fn parcel(body: impl Into<Bytes>) -> Parcel {
         ]),
         body: body.into(),
     }
+}
+
+fn whole(text: &str) -> Body {
+    Body::Whole(Bytes::copy_from_slice(text.as_bytes()))
 }
 
 async fn server(app: axum::Router) -> SocketAddr {
@@ -76,7 +80,7 @@ async fn the_largest_body_arrives_byte_for_byte() {
         &parcel(body),
     )
     .await;
-    assert_eq!(answer.unwrap().body, expected);
+    assert_eq!(answer.unwrap().body, whole(&expected));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,9 +136,71 @@ async fn a_name_is_dialled_at_the_first_address_that_its_target_may_be_at() {
         .await
         .unwrap();
     assert_eq!(
-        (answer.body.as_ref(), answer.address),
-        (b"here".as_ref(), Some(address))
+        (answer.body, answer.address),
+        (whole("here"), Some(address))
     );
+}
+
+/// An address where nobody accepts and nothing is refused: its queue is full.
+async fn silent(
+    ip: &str,
+) -> (
+    SocketAddr,
+    Vec<tokio::net::TcpStream>,
+    tokio::net::TcpListener,
+) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{ip}:0").parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let patience = Duration::from_millis(200);
+    while let Ok(stream) =
+        tokio::time::timeout(patience, tokio::net::TcpStream::connect(address)).await
+    {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 100, "the queue does not fill");
+    }
+    (address, waiting, listener)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_silent_leaves_time_for_the_others() {
+    let (mute, _waiting, _listener) = silent("127.0.0.3").await;
+    let good = SocketAddr::new("127.0.0.4".parse().unwrap(), mute.port());
+    let socket = tokio::net::TcpListener::bind(good).await.unwrap();
+    let app = axum::Router::new().fallback(|| async { "here" });
+    crate::telemetry::Tasks::new().spawn("server", async move {
+        axum::serve(socket, app).await.unwrap();
+    });
+    let refused = "127.0.0.5".parse().unwrap();
+    for names in [
+        vec![mute.ip(), good.ip()],
+        vec![refused, mute.ip(), good.ip()],
+        vec![mute.ip(), refused, good.ip()],
+    ] {
+        for timeout in [500, 2_000] {
+            let mut to = target("jira");
+            to.url = format!("http://jira.corp:{}/", mute.port())
+                .parse()
+                .unwrap();
+            to.timeout = Duration::from_millis(timeout);
+            to.allow = vec![Reach {
+                network: "127.0.0.0/8".parse().unwrap(),
+                port: None,
+            }];
+            let sender = Sender::new(&to, Arc::new(Names(names.clone()))).unwrap();
+            let answer = sender.carry(&parcel("{}"), 1).await.unwrap();
+            assert_eq!((answer.body, answer.address), (whole("here"), Some(good)));
+        }
+    }
+    // Where nobody accepts, it is the time-out that says so, or the last failure.
+    let mut to = target("jira");
+    to.url = format!("http://{mute}/").parse().unwrap();
+    to.timeout = Duration::from_millis(300);
+    let sender = Sender::new(&to, Arc::new(SystemResolver)).unwrap();
+    let fault = sender.carry(&parcel("{}"), 1).await.unwrap_err();
+    assert!(fault.is_timeout(), "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,7 +228,7 @@ async fn resigning_replaces_githubs_signatures_and_attempts_are_told() {
     let sender = Sender::new(&to, Arc::new(SystemResolver)).unwrap();
     let answer = sender.carry(&parcel("Hello, World!"), 3).await.unwrap();
     let published = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17 - 3";
-    assert_eq!(answer.body, published);
+    assert_eq!(answer.body, whole(published));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +247,7 @@ async fn an_answer_of_any_length_costs_64_kib_and_a_silent_target_its_time_out()
     )
     .await
     .unwrap();
-    assert_eq!((long.status.as_u16(), long.body.len()), (200, 0));
+    assert_eq!((long.status.as_u16(), long.body), (200, Body::TooLarge));
     let mut to = target("jira");
     to.url = format!("http://{address}/silent").parse().unwrap();
     to.timeout = Duration::from_millis(50);
@@ -250,5 +316,5 @@ async fn a_target_with_a_private_authority_is_trusted_by_that_alone() {
         .carry(&parcel("{}"), 1)
         .await
         .unwrap();
-    assert_eq!(answer.body, "tls");
+    assert_eq!(answer.body, whole("tls"));
 }

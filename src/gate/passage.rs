@@ -1,0 +1,210 @@
+//! A permitted request's way through a published service: dialled, put into the inside's words,
+//! carried, and its answer put into the outside's.
+
+use super::context::{Context, Outcome};
+use super::flight::Seat;
+use super::permit::{Document, Outwards, Permit, Told};
+use super::refuse::Refusal;
+use crate::publish::rewrite::{Body, Scanner};
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use pingora::ErrorSource;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::prelude::{Error, ErrorType, HttpPeer};
+
+/// The largest document that is read before it passes: GraphQL's and LFS's are a few KiB, a commit
+/// made through GraphQL carries its files.
+const LARGEST_DOCUMENT: usize = 1 << 20;
+/// What a client that went before it was answered is recorded with, as nginx does.
+const CLIENT_GONE: u16 = 499;
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct Passage {
+    permit: Permit,
+    /// How often it was dialled in vain.
+    attempt: usize,
+    upload: Upload,
+    scanner: Option<Scanner>,
+    refused: Option<Refusal>,
+}
+
+/// A request's body.
+#[derive(Debug)]
+enum Upload {
+    /// It passes as it comes.
+    Stream,
+    /// It is read whole, then judged: the service has the head by then, and acts on nothing before
+    /// it has the body.
+    Judge(Document, BytesMut, Seat),
+}
+
+impl Passage {
+    /// The way of a request that may go it.
+    pub(super) fn new(permit: Permit, seat: Seat) -> Self {
+        let upload = match permit.document() {
+            Some(document) => Upload::Judge(document, BytesMut::new(), seat),
+            None => Upload::Stream,
+        };
+        Self {
+            permit,
+            attempt: 0,
+            upload,
+            scanner: None,
+            refused: None,
+        }
+    }
+
+    /// What its document told, for audit.
+    pub(super) const fn take_told(&mut self) -> Option<Told> {
+        self.permit.take_told()
+    }
+
+    /// How it ended.
+    pub(super) fn outcome(&self, status: Option<StatusCode>, broken_off: bool) -> Outcome {
+        let gone = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);
+        match (&self.refused, status) {
+            (Some(refusal), _) => Outcome::deny(refusal),
+            (None, Some(status)) if !broken_off => Outcome::allow("passed", status),
+            (None, Some(status)) => Outcome::allow("broken_off", status),
+            (None, None) => Outcome::allow("client_gone", gone),
+        }
+    }
+
+    /// Ends it with a refusal.
+    fn refuse(&mut self, refusal: Refusal) -> Box<Error> {
+        let status = refusal.status().as_u16();
+        let code = refusal.code();
+        self.refused = Some(refusal);
+        Error::explain(ErrorType::HTTPStatus(status), code)
+    }
+}
+
+/// Whom to dial. What was not permitted is not dialled.
+pub(super) async fn dial(passage: Option<&mut Passage>) -> Result<Box<HttpPeer>, Box<Error>> {
+    let Some(passage) = passage else {
+        let status = ErrorType::HTTPStatus(StatusCode::NOT_FOUND.as_u16());
+        return Err(Error::explain(status, "a request without a permit"));
+    };
+    // What was read for an attempt that failed comes again.
+    if let Upload::Judge(_, held, _) = &mut passage.upload {
+        held.clear();
+    }
+    match passage.permit.peer(passage.attempt).await {
+        Some(peer) => Ok(Box::new(peer)),
+        None => Err(passage.refuse(Refusal::ServiceUnavailable)),
+    }
+}
+
+/// Where one address does not answer, another may.
+pub(super) fn try_another(passage: Option<&mut Passage>, mut error: Box<Error>) -> Box<Error> {
+    if let Some(passage) = passage {
+        passage.attempt += 1;
+        error.set_retry(passage.attempt < passage.permit.addresses());
+        tracing::info!(route = %passage.permit.route(), "a published service does not answer: {error}");
+    }
+    error
+}
+
+/// Puts a request's head into the words of the inside.
+pub(super) fn inwards(context: &mut Context, head: &mut RequestHeader) -> Result<(), Box<Error>> {
+    let Some(mut passage) = context.passage.take() else {
+        return Ok(());
+    };
+    let done = passage.permit.inwards(context, head);
+    context.passage = Some(passage);
+    done
+}
+
+/// Passes a piece of a request's body, or holds it until the whole is judged.
+pub(super) async fn upload(
+    passage: Option<&mut Passage>,
+    body: &mut Option<Bytes>,
+    end: bool,
+) -> Result<(), Box<Error>> {
+    let Some(passage) = passage else {
+        return Ok(());
+    };
+    let Upload::Judge(document, held, seat) = &mut passage.upload else {
+        return Ok(());
+    };
+    if let Some(piece) = body.take() {
+        if held.len() + piece.len() > LARGEST_DOCUMENT {
+            return Err(passage.refuse(Refusal::DocumentTooLarge));
+        }
+        if seat.take(piece.len() as u64).is_none() {
+            return Err(passage.refuse(Refusal::Busy));
+        }
+        held.extend_from_slice(&piece);
+    }
+    if !end {
+        // An empty piece is "nothing yet"; none would be the end.
+        *body = Some(Bytes::new());
+        return Ok(());
+    }
+    let whole = std::mem::take(held).freeze();
+    let document = document.clone();
+    match passage.permit.judge(&document, &whole).await {
+        Ok(()) => {
+            passage.upload = Upload::Stream;
+            *body = Some(whole);
+            Ok(())
+        }
+        Err(refusal) => Err(passage.refuse(refusal)),
+    }
+}
+
+/// Puts an answer's head into the words of the outside.
+pub(super) fn outwards(context: &mut Context, head: &mut ResponseHeader) -> Result<(), Box<Error>> {
+    let Some(passage) = context.passage.as_deref_mut() else {
+        return Ok(());
+    };
+    match passage.permit.outwards(head) {
+        Ok(Body::Rewrite(scanner)) => passage.scanner = Some(scanner),
+        Ok(Body::Pass) => {}
+        Err(Outwards::Head(error)) => return Err(error),
+        Err(Outwards::Leak(leak)) => {
+            let route = passage.permit.route();
+            tracing::warn!(%route, request = %context.request, "an answer was held back: {leak}");
+            return Err(passage.refuse(Refusal::AnswerHeldBack));
+        }
+    }
+    if !head.headers.contains_key("x-request-id") {
+        head.insert_header("x-request-id", context.request.to_string())?;
+    }
+    Ok(())
+}
+
+/// Puts a piece of an answer's body into the words of the outside.
+pub(super) fn download(passage: Option<&mut Passage>, body: &mut Option<Bytes>, end: bool) {
+    let Some(scanner) = passage.and_then(|passage| passage.scanner.as_mut()) else {
+        return;
+    };
+    let piece = body.take().map(|piece| scanner.push(piece));
+    let rest = end
+        .then(|| scanner.finish())
+        .filter(|rest| !rest.is_empty());
+    *body = match (piece, rest) {
+        (Some(piece), Some(rest)) if !piece.is_empty() => Some([piece, rest].concat().into()),
+        (piece, rest) => rest.or(piece),
+    };
+}
+
+/// What a client is told of a request that broke off before it was answered.
+pub(super) fn failed(passage: Option<&mut Passage>, error: &Error) -> Refusal {
+    let Some(passage) = passage else {
+        return Refusal::BodyIncomplete;
+    };
+    if let Some(refusal) = &passage.refused {
+        return refusal.clone();
+    }
+    let refusal = match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Refusal::Malformed,
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Refusal::BodyTooSlow,
+        (ErrorSource::Downstream, _) => Refusal::BodyIncomplete,
+        (_, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Refusal::ServiceTimeout,
+        _ => Refusal::ServiceUnavailable,
+    };
+    passage.refused = Some(refusal.clone());
+    refusal
+}

@@ -1,0 +1,160 @@
+//! From a checked `[[publish]]` to a service as requests meet it.
+
+use crate::edge::source::Directory;
+use crate::gate::ask::Inquiry;
+use crate::gate::route::Counts;
+use crate::gate::service::{Memory, Place, Service};
+use crate::gate::upstream::{Authorities, Upstream};
+use crate::gate::{Route, Snapshot, Table, Way};
+use crate::publish::profile::Policy;
+use crate::publish::rewrite::{Base, Mode, Names, Pair};
+use crate::publish::{self, Rewrite};
+use crate::types::{ParseError, RouteKey};
+use crate::webhook::deliver::Resolve;
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The gate and the service start together at times.
+const FIRST_LOOK: Duration = Duration::from_mins(2);
+/// Nobody turns private mode off by the hour.
+const LOOK_EVERY: Duration = Duration::from_hours(6);
+
+/// What is known of the published routes beyond a reload.
+pub(super) type Memories = HashMap<RouteKey, Arc<Memory>>;
+
+/// The memories of a configuration's routes: those of routes that were there go on.
+pub(super) fn memories(routes: &[publish::Route], old: &Memories) -> Memories {
+    let memory = |route: &publish::Route| {
+        let memory = old.get(&route.key).cloned().unwrap_or_default();
+        (route.key.clone(), memory)
+    };
+    routes.iter().map(memory).collect()
+}
+
+/// Adds a published route to the table, at each of its hosts.
+pub(super) fn publish(
+    route: &publish::Route,
+    directory: &Directory,
+    memories: &Memories,
+    resolver: &Arc<dyn Resolve>,
+    table: &mut Table,
+) -> Result<(), String> {
+    let service = Arc::new(service(route, memories, resolver)?);
+    for (index, place) in route.places.iter().enumerate() {
+        let admission = directory.compile(&route.from);
+        let at = Route {
+            key: route.key.clone(),
+            admission: admission.map_err(|fault| fault.to_string())?,
+            way: Way::Publish(service.clone(), index),
+            counts: Counts::of(&route.key),
+        };
+        table.add(place.host.clone(), place.public.path(), Arc::new(at));
+    }
+    Ok(())
+}
+
+fn service(
+    route: &publish::Route,
+    memories: &Memories,
+    resolver: &Arc<dyn Resolve>,
+) -> Result<Service, String> {
+    let said = |fault: ParseError| fault.to_string();
+    let mut pairs = Vec::new();
+    for place in &route.places {
+        pairs.push(Pair {
+            internal: Base::try_from(&place.internal).map_err(said)?,
+            public: Base::try_from(&place.public).map_err(said)?,
+        });
+    }
+    let names = Names::new(pairs.iter().cloned()).map_err(|fault| fault.to_string())?;
+    let tls = route
+        .places
+        .iter()
+        .any(|place| place.internal.scheme() == "https");
+    let authorities = tls.then(|| Authorities::load(route.ca.as_deref()));
+    let authorities = authorities.transpose().map_err(|fault| fault.to_string())?;
+    let mut places = Vec::new();
+    for (place, pair) in route.places.iter().zip(pairs) {
+        let secure = place.internal.scheme() == "https";
+        let trusted = authorities.clone().filter(|_| secure);
+        let upstream = Upstream::new(&place.internal, trusted, resolver.clone(), route.websocket);
+        places.push(Place {
+            pair,
+            upstream: upstream.map_err(|fault| fault.to_string())?,
+        });
+    }
+    let required = match &route.require_header {
+        Some((name, secret)) => {
+            let secret = secret.read().map_err(|fault| fault.to_string())?;
+            Some((name.clone(), secret))
+        }
+        None => None,
+    };
+    let inquiry = match (route.service, route.places.first()) {
+        (publish::Service::Github, Some(place)) => {
+            Some(Inquiry::new(&place.internal, route.ca.as_deref())?)
+        }
+        (publish::Service::Github | publish::Service::Other, _) => None,
+    };
+    Ok(Service {
+        key: route.key.clone(),
+        kind: route.service,
+        policy: if route.learn {
+            Arc::new(Policy::everything())
+        } else {
+            route.policy.clone()
+        },
+        places,
+        names: Arc::new(names),
+        rewrite: match route.rewrite {
+            Rewrite::Github => Mode::Github,
+            Rewrite::Host => Mode::Host,
+            Rewrite::None => Mode::None,
+        },
+        required,
+        browser: route.browser,
+        websocket: route.websocket,
+        limit: route.limit.clone(),
+        inquiry,
+        memory: memories.get(&route.key).cloned().unwrap_or_default(),
+        learn: route.learn,
+    })
+}
+
+/// Looks again and again whether what is published is in private mode.
+pub(super) async fn watch(snapshot: &ArcSwap<Snapshot>) {
+    let mut next = tokio::time::Instant::now() + FIRST_LOOK;
+    loop {
+        tokio::time::sleep_until(next).await;
+        next += LOOK_EVERY;
+        let routes = snapshot.load().routes.clone();
+        for route in routes.routes() {
+            if let Way::Publish(service, 0) = &route.way
+                && let Some(inquiry) = &service.inquiry
+            {
+                look(&service.key, inquiry).await;
+            }
+        }
+    }
+}
+
+/// Looks at a server as a stranger would: what it shows without a login, it shows to all of a
+/// route's sources.
+async fn look(key: &RouteKey, inquiry: &Inquiry) {
+    let open = inquiry.is_open().await;
+    if open == Some(true) {
+        tracing::warn!(
+            route = %key,
+            "the published server answers without a login: it is not in private mode, and what is \
+             public on it is public to all of the route's sources"
+        );
+    }
+    let gauge = metrics::gauge!("hubgate_published_open", "route" => key.to_string());
+    gauge.set(match open {
+        Some(true) => 1.0,
+        Some(false) => 0.0,
+        None => f64::NAN,
+    });
+}
