@@ -1,0 +1,126 @@
+//! The load that `bench/run` puts on each contestant, and the sink behind it.
+//!
+//! Each mode but `sink` gets ready, says so by a line on standard output, waits for a line on
+//! standard input, does its work, and prints one JSON object. Whoever measures reads the clocks of
+//! the contestant in between. An answer that was not expected ends it with exit code 1.
+
+mod client;
+mod closed;
+mod handshakes;
+mod idle;
+mod payload;
+mod report;
+mod sink;
+mod steady;
+
+use anyhow::{Context as _, anyhow, bail};
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+const USAGE: &str = "\
+hubgate-load MODE --KEY VALUE …
+  sink        --listen A                      answers 200 to whatever comes; counts on end of input
+  closed      --clients N --seconds S --warm S   each client sends when it was answered
+  steady      --clients N --rate R --seconds S --warm S   one request every 1/R s, whoever waits
+  idle        --connections N                 one request on each, then silence
+  handshakes  --clients N --seconds S         full handshakes, nothing else
+all but `sink`: --to A --host H --ca PEM; and all of these but `handshakes`: --secret S --body FILE
+  --event E --expect STATUS";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("hubgate-load: {failure:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let mut words = std::env::args().skip(1);
+    let mode = words.next().context(USAGE)?;
+    let options = Options::read(words)?;
+    let mut builder = match mode.as_str() {
+        // One thread each: they stand beside what is measured on the same processors.
+        "sink" | "steady" => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match mode.as_str() {
+            "sink" => sink::serve(options.parsed("listen")?).await,
+            "closed" => closed::run(&options).await,
+            "steady" => steady::run(&options).await,
+            "idle" => idle::run(&options).await,
+            "handshakes" => handshakes::run(&options).await,
+            _ => bail!("no mode `{mode}`\n{USAGE}"),
+        }
+    })
+}
+
+/// `--key value` pairs.
+pub struct Options(HashMap<String, String>);
+
+impl Options {
+    fn read(mut words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut all = HashMap::new();
+        while let Some(word) = words.next() {
+            let key = word
+                .strip_prefix("--")
+                .with_context(|| format!("expected --KEY, found `{word}`"))?;
+            let value = words.next().with_context(|| format!("{word} of what?"))?;
+            all.insert(key.to_owned(), value);
+        }
+        Ok(Self(all))
+    }
+
+    pub fn text(&self, key: &str) -> anyhow::Result<&str> {
+        self.0
+            .get(key)
+            .map(String::as_str)
+            .with_context(|| format!("--{key} is missing\n{USAGE}"))
+    }
+
+    pub fn parsed<T: FromStr>(&self, key: &str) -> anyhow::Result<T> {
+        let text = self.text(key)?;
+        text.parse()
+            .map_err(|_| anyhow!("--{key}: `{text}` cannot be read"))
+    }
+
+    pub fn seconds(&self, key: &str) -> anyhow::Result<Duration> {
+        Ok(Duration::from_secs_f64(self.parsed(key)?))
+    }
+
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        self.parsed("to")
+    }
+
+    pub fn door(&self) -> anyhow::Result<Arc<client::Door>> {
+        client::Door::new(self).map(Arc::new)
+    }
+
+    pub fn shots(&self) -> anyhow::Result<Arc<payload::Shots>> {
+        payload::Shots::new(self).map(Arc::new)
+    }
+}
+
+/// Says that all is ready, and waits to be told to go on.
+pub async fn ready() -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(|| {
+        let mut out = std::io::stdout();
+        writeln!(out, "ready")?;
+        out.flush()?;
+        let mut line = String::new();
+        if std::io::stdin().read_line(&mut line)? == 0 {
+            bail!("the input ended before a word to go on");
+        }
+        Ok(())
+    })
+    .await?
+}
