@@ -152,7 +152,7 @@ fn server() -> impl Strategy<Value = Server> {
 }
 
 /// Paths outside the API that mean something.
-const ROOTS: [(&str, &str); 14] = [
+const ROOTS: [(&str, &str); 17] = [
     ("GET", "/acme/web.git/info/refs?service=git-upload-pack"),
     ("GET", "/acme/web.git/info/refs?service=git-receive-pack"),
     ("POST", "/acme/web.git/git-receive-pack"),
@@ -164,6 +164,12 @@ const ROOTS: [(&str, &str); 14] = [
     ("GET", "/codeload/acme/web/legacy.tar.gz/feature/x"),
     ("GET", "/raw/acme/web/main/a.rs"),
     ("GET", "/setup/settings"),
+    (
+        "GET",
+        "/admin-team/web.git/info/refs?service=git-upload-pack",
+    ),
+    ("GET", "/admin/users"),
+    ("POST", "/stafftools/users"),
     ("POST", "/api/v3/app-manifests/abc/conversions"),
     ("GET", "/api/v3/repos/acme/web/git/refs/heads/main"),
     ("GET", "/api/v3/repos/acme/web/nothing/at/all"),
