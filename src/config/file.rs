@@ -296,6 +296,9 @@ pub(super) struct Publish {
     /// `"redirect"`: pages for employees' browsers are sent to the internal address. Absent: they
     /// are judged like everything else.
     pub(super) browser: Option<Browser>,
+    /// How long the service may say nothing: a duration, at most 1h.
+    #[schemars(extend("default" = "5m"))]
+    pub(super) timeout: Option<String>,
     /// Whether WebSocket connections pass.
     #[schemars(extend("default" = false))]
     pub(super) websocket: Option<bool>,

@@ -12,6 +12,7 @@ use crate::publish::{Allow, Browser, Place, Rewrite, Route, Service, scope};
 use crate::types::{Name, RouteKey, SecretSource};
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// A route, and what else is known of it.
@@ -25,6 +26,9 @@ pub(super) struct Found {
 
 /// The word for whatever is not denied for all.
 const EVERYTHING: &str = "everything";
+/// A server that packs a large repository says nothing for minutes, and one that is gone is noticed
+/// by its connection.
+const SILENCE: Duration = Duration::from_mins(5);
 /// Headers that are the message's own, or the caller's credentials.
 const NOT_REQUIRED: [&str; 9] = [
     "authorization",
@@ -150,6 +154,11 @@ impl Translation<'_> {
             None => Browser::Judge,
             Some(file::Browser::Redirect) => Browser::Redirect,
         };
+        let timeout = self.duration(
+            (key.child("timeout"), publish.timeout.as_ref()),
+            SILENCE,
+            Duration::from_secs(1)..=Duration::from_hours(1),
+        );
         let limit = publish.repositories.as_ref();
         let limit = limit.map(|list| self.limit(&key.child("repositories"), list));
         let at = key.child("allow");
@@ -190,6 +199,7 @@ impl Translation<'_> {
             websocket: publish.websocket.unwrap_or(false),
             places,
         })
+            timeout,
     }
 
     fn rewrite(

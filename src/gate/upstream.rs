@@ -22,10 +22,7 @@ use url::{Host, Url};
 const CONNECT: Duration = Duration::from_secs(4);
 /// With TLS.
 const HANDSHAKE: Duration = Duration::from_secs(8);
-/// The longest silence of a service: a server that packs a large repository says nothing for
-/// minutes, and one that is gone is noticed by its connection.
-const SILENCE: Duration = Duration::from_mins(5);
-/// How long a service may take nothing of what is sent.
+/// How long a service may take nothing of what is sent, unless it may be silent for less.
 const STALLED: Duration = Duration::from_mins(1);
 /// Connections are kept for this long without use, which is less than GHES's own 75 s, so that a
 /// request never meets a connection that is being closed.
@@ -48,6 +45,8 @@ pub struct Upstream {
     authorities: Option<Authorities>,
     resolver: Arc<dyn Resolve>,
     known: ArcSwapOption<Known>,
+    /// How long it may say nothing.
+    silence: Duration,
     websocket: bool,
 }
 
@@ -139,7 +138,8 @@ fn wrapped(der: &CertificateDer<'static>) -> Option<WrappedX509> {
 }
 
 impl Upstream {
-    /// The service at `url`; `authorities` where it is https.
+    /// The service at `url`, with `authorities` where it is https; how long it may be silent, and
+    /// whether WebSocket connections pass.
     ///
     /// # Errors
     /// Where the address cannot be dialled.
@@ -147,7 +147,7 @@ impl Upstream {
         url: &Url,
         authorities: Option<Authorities>,
         resolver: Arc<dyn Resolve>,
-        websocket: bool,
+        (silence, websocket): (Duration, bool),
     ) -> Result<Self, BuildError> {
         let wrong = || BuildError::Address(url.to_string());
         let (name, literal) = match url.host().ok_or_else(wrong)? {
@@ -162,6 +162,7 @@ impl Upstream {
             authorities,
             resolver,
             known: ArcSwapOption::empty(),
+            silence,
             websocket,
         })
     }
@@ -177,8 +178,8 @@ impl Upstream {
         let options = &mut peer.options;
         options.connection_timeout = Some(CONNECT);
         options.total_connection_timeout = Some(HANDSHAKE);
-        options.read_timeout = Some(SILENCE);
-        options.write_timeout = Some(STALLED);
+        options.read_timeout = Some(self.silence);
+        options.write_timeout = Some(STALLED.min(self.silence));
         options.idle_timeout = Some(IDLE);
         options.alpn = ALPN::H1;
         if !self.websocket {

@@ -79,7 +79,8 @@ fn service(
     for (place, pair) in route.places.iter().zip(pairs) {
         let secure = place.internal.scheme() == "https";
         let trusted = authorities.clone().filter(|_| secure);
-        let upstream = Upstream::new(&place.internal, trusted, resolver.clone(), route.websocket);
+        let manners = (route.timeout, route.websocket);
+        let upstream = Upstream::new(&place.internal, trusted, resolver.clone(), manners);
         places.push(Place {
             pair,
             upstream: upstream.map_err(|fault| fault.to_string())?,

@@ -21,6 +21,7 @@ use crate::types::{Host, Name, RouteKey, SecretSource};
 use http::HeaderName;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use url::Url;
 
 /// `[[publish]]`, checked.
@@ -50,6 +51,8 @@ pub struct Route {
     pub require_header: Option<(HeaderName, SecretSource)>,
     /// What becomes of pages for employees' browsers.
     pub browser: Browser,
+    /// How long the service may say nothing.
+    pub timeout: Duration,
     /// Whether WebSocket connections pass.
     pub websocket: bool,
 }

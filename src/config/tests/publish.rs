@@ -54,6 +54,7 @@ fn what_is_left_out_of_a_publish_has_its_default() {
     assert_eq!(route.rewrite, Rewrite::Github);
     assert_eq!(route.browser, Browser::Judge);
     assert!(!route.learn && !route.websocket);
+    assert_eq!(route.timeout, std::time::Duration::from_mins(5));
     assert!(route.ca.is_none() && route.require_header.is_none());
 }
 
@@ -64,6 +65,7 @@ fn what_is_written_of_a_publish_is_what_comes_out() {
         r#"allow = "everything"
 service = "other"
 learn = true
+timeout = "90s"
 websocket = true
 credentials = "caller"
 require_header = { name = "X-Gate-Key", value = "inline:of the vendor and of us" }
@@ -73,6 +75,7 @@ hosts = { "codeload.github.corp.internal:8443" = "codeload.ghe.example.com" }"#,
     assert_eq!(route.service, Service::Other);
     assert_eq!(route.rewrite, Rewrite::Host);
     assert!(route.learn && route.websocket);
+    assert_eq!(route.timeout, std::time::Duration::from_secs(90));
     let (name, value) = route.require_header.as_ref().unwrap();
     assert_eq!(name.as_str(), "x-gate-key");
     assert_eq!(value.read().unwrap().expose(), b"of the vendor and of us");
@@ -119,6 +122,11 @@ fn a_publish_that_is_wrong_says_where_and_what_would_be_right() {
             ALLOW,
             "allow = \"flow\"",
             "publish[0].allow: found `flow`, expected a list of access profiles such as `[\"flow\"]`, or `\"everything\"`",
+        ),
+        (
+            ALLOW,
+            "allow = [\"flow\"]\ntimeout = \"2h\"",
+            "publish[0].timeout: found `2h`, expected a duration from 1s to 1h",
         ),
         (
             URL,

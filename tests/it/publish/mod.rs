@@ -9,6 +9,7 @@ mod huge;
 mod keys;
 mod large;
 mod leak;
+mod patience;
 mod recordings;
 
 use crate::harness::{Gate, Site, eventually};
