@@ -40,6 +40,10 @@ impl Refusal {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
+            // The same whether one reading was refused or two were compared.
+            Self::Policy(profile::Reason::PathRefused | profile::Reason::ProtocolRefused) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Asked(_) | Self::Batch => StatusCode::BAD_REQUEST,
             Self::Graphql(graphql::Refusal::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Graphql(graphql::Refusal::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
