@@ -6,6 +6,7 @@ use super::table::{Table, printable};
 use super::terminal;
 use crate::admin::answer::Learned;
 use crate::config::Config;
+use crate::publish::asked::Site;
 use crate::publish::profile::{self, BUILTIN, Circumstances, Passed, Profiles};
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
@@ -58,6 +59,9 @@ pub(super) struct Explain {
     /// As if the route's setup window were open
     #[arg(long)]
     setup_open: bool,
+    /// As a route with `service = "other"` decides
+    #[arg(long, conflicts_with = "setup_open")]
+    other: bool,
     #[command(flatten)]
     file: File,
 }
@@ -152,11 +156,16 @@ fn row(decision: &str, what: String, verb: &str, path: &str, by: String) -> [Str
 /// What is decided, and whether all of it passes.
 fn explained(asked: &Explain) -> anyhow::Result<(String, bool)> {
     let names = asked.profile.iter().map(String::as_str);
-    let policy = asked.file.profiles(&asked.profile)?.policy(names)?;
+    let profiles = asked.file.profiles(&asked.profile)?;
+    let (policy, site) = if asked.other {
+        (profiles.tool_policy(names)?, Site::Tool)
+    } else {
+        (profiles.policy(names)?, Site::Main)
+    };
     let circumstances = Circumstances {
         setup_open: asked.setup_open,
     };
-    let lines = profile::explain(&policy, &asked.method, &asked.path, circumstances);
+    let lines = profile::explain(&policy, site, &asked.method, &asked.path, circumstances);
     let decisions = || lines.iter().filter(|line| line.starts_with("decision"));
     let passes = decisions().count() > 0 && decisions().all(|line| line.contains("  allowed"));
     let lines: Vec<_> = lines.iter().map(|line| printable(line)).collect();

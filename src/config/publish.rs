@@ -7,8 +7,8 @@ use super::mistake::shown;
 use super::source::Sources;
 use super::translation::{Taken, Translation, optional};
 use super::url::RouteUrl;
-use crate::publish::profile::{Policy, Profiles};
-use crate::publish::{Allow, Browser, Place, Rewrite, Route, Service, scope};
+use crate::publish::profile::{Policy, Profiles, Unfit};
+use crate::publish::{Allow, Browser, Place, Rewrite, Route, Service, never, scope};
 use crate::types::{Name, RouteKey, SecretSource};
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
@@ -166,7 +166,7 @@ impl Translation<'_> {
         let allow = self.allowed(&at, publish.allow.as_ref(), learn);
         let policy = allow
             .as_ref()
-            .and_then(|allow| self.policy(&at, allow, profiles));
+            .and_then(|allow| self.policy(&at, allow, service, profiles));
         if service == Service::Other {
             for (name, given) in [
                 ("repositories", publish.repositories.is_some()),
@@ -179,6 +179,9 @@ impl Translation<'_> {
             }
         }
         let places = places?;
+        if service == Service::Github {
+            self.no_console(key, &places);
+        }
         let internal = places.first().map(|place| &place.internal);
         if ca.is_some() && internal.is_some_and(|url| url.scheme() == "http") {
             self.warn(&key.child("ca"), "has no effect, since `to` is not https");
@@ -196,10 +199,25 @@ impl Translation<'_> {
             learn,
             require_header: optional(header)?,
             browser,
+            timeout,
             websocket: publish.websocket.unwrap_or(false),
             places,
         })
-            timeout,
+    }
+
+    /// What an appliance has at its other ports is nothing to publish.
+    fn no_console(&mut self, key: &Key, places: &[Place]) {
+        for (index, place) in places.iter().enumerate() {
+            let port = place.internal.port_or_known_default().unwrap_or_default();
+            if never::PORTS.contains(&port) {
+                let at = key.child(if index == 0 { "to" } else { "hosts" });
+                let text = format!(
+                    "port {port} is the appliance's own console or one of its inner services, \
+                     which are never exposed; expected where its pages and API are"
+                );
+                self.wrong(&at, text);
+            }
+        }
     }
 
     fn rewrite(
@@ -249,16 +267,22 @@ impl Translation<'_> {
         &mut self,
         key: &Key,
         allow: &Allow,
+        service: Service,
         profiles: Option<&Profiles>,
     ) -> Option<Arc<Policy>> {
         let Allow::Profiles(names) = allow else {
             return Some(Arc::new(Policy::everything()));
         };
         let names: Vec<&str> = names.iter().map(Name::as_str).collect();
-        match profiles?.policy(names.iter().copied()) {
+        let all = names.iter().copied();
+        let policy = match service {
+            Service::Github => profiles?.policy(all).map_err(Unfit::from),
+            Service::Other => profiles?.tool_policy(all),
+        };
+        match policy {
             Ok(policy) => Some(Arc::new(policy)),
             Err(why) => {
-                let index = names.iter().position(|name| *name == why.name);
+                let index = names.iter().position(|name| *name == why.name());
                 let at = index.map_or_else(|| key.clone(), |index| key.item(index));
                 self.wrong(&at, why.to_string());
                 None

@@ -186,7 +186,7 @@ fn surface(asked: &Asked) -> Surface {
         What::Git(_) => Surface::Git,
         What::Lfs(None) => Surface::Api,
         What::Lfs(Some(_)) => Surface::Git,
-        What::Page | What::Other => Surface::Page,
+        What::Page | What::Tool | What::Other => Surface::Page,
     }
 }
 

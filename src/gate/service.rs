@@ -54,6 +54,7 @@ impl Service {
             place.map_or("", |place| place.pair.internal.origin().host().as_str())
         };
         match place {
+            _ if self.kind == publish::Service::Other => Site::Tool,
             0 => Site::Main,
             place => Site::of(host(0), host(place)),
         }

@@ -69,7 +69,7 @@ impl Learned {
             What::Git(access) => self.word("git", Some(access)),
             What::Lfs(access) => self.word("lfs", access),
             What::Graphql(access) => self.word("graphql", access),
-            What::Unknown | What::Token | What::Page | What::Other => {
+            What::Unknown | What::Token | What::Page | What::Tool | What::Other => {
                 generalise::rule(asked).and_then(|rule| self.other(&rule))
             }
         };

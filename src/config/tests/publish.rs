@@ -91,14 +91,14 @@ hosts = { "codeload.github.corp.internal:8443" = "codeload.ghe.example.com" }"#,
 fn more_hosts_have_scheme_and_port_of_the_first() {
     let text = publishing((
         TO,
-        "to = \"http://github.corp.internal:8080/\"\n\
+        "to = \"http://github.corp.internal:8000/\"\n\
          hosts = { \"codeload.github.corp.internal\" = \"codeload.ghe.example.com\" }",
     ));
     let config = config(&text);
     let second = &config.published[0].places[1];
     assert_eq!(
         second.internal.as_str(),
-        "http://codeload.github.corp.internal:8080/"
+        "http://codeload.github.corp.internal:8000/"
     );
     assert_eq!(second.public.as_str(), "https://codeload.ghe.example.com/");
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
@@ -160,13 +160,38 @@ fn a_publish_that_is_wrong_says_where_and_what_would_be_right() {
         ),
         (
             ALLOW,
-            "allow = [\"flow\"]\nrewrite = \"github\"\nservice = \"other\"",
+            "allow = \"everything\"\nrewrite = \"github\"\nservice = \"other\"",
             "publish[0].rewrite: found `github`, expected `host` or `none`, since `service` is `\"other\"`",
         ),
         (
             ALLOW,
-            "allow = [\"flow\"]\nservice = \"other\"\nbrowser = \"redirect\"",
+            "allow = \"everything\"\nservice = \"other\"\nbrowser = \"redirect\"",
             "publish[0].browser: is for a GitHub Enterprise Server, and `service` is `\"other\"`",
+        ),
+        (
+            ALLOW,
+            "allow = [\"jenkins\", \"git-read-only\"]\nservice = \"other\"\n\
+             [[profile]]\nname = \"jenkins\"\nallow = [\"GET /job/{+path}\"]",
+            "publish[0].allow[1]: profile `git-read-only` has the rule `git:read`, which is for a \
+             GitHub Enterprise Server; for other services there are rules of method and path, such \
+             as `GET /job/{+path}`",
+        ),
+        (
+            ALLOW,
+            "allow = [\"jenkinss\"]\nservice = \"other\"\n[[profile]]\nname = \"jenkins\"",
+            "publish[0].allow[0]: there is no profile `jenkinss`; did you mean `jenkins`?",
+        ),
+        (
+            TO,
+            "to = \"https://github.corp.internal:8443/\"",
+            "publish[0].to: port 8443 is the appliance's own console or one of its inner services, \
+             which are never exposed; expected where its pages and API are",
+        ),
+        (
+            ALLOW,
+            "allow = [\"flow\"]\nhosts = { \"codeload.github.corp.internal:9103\" = \"codeload.ghe.example.com\" }",
+            "publish[0].hosts: port 9103 is the appliance's own console or one of its inner services, \
+             which are never exposed; expected where its pages and API are",
         ),
     ]);
 }

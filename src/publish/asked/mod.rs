@@ -23,6 +23,9 @@ pub enum Site<'a> {
     /// `codeload`. What is at `codeload.HOST/x` is what is at `HOST/codeload/x` of an instance
     /// without subdomains.
     Part(&'a str),
+    /// A service that is no server of GitHub's: of its paths nothing is known, and none is closed
+    /// to everyone.
+    Tool,
 }
 
 /// A request, read.
@@ -58,6 +61,8 @@ pub enum What {
     Token,
     /// A page for an employee's browser.
     Page,
+    /// Whatever is asked of a service that is no server of GitHub's.
+    Tool,
     /// Anything else.
     Other,
 }
@@ -115,7 +120,7 @@ impl<'a> Site<'a> {
 
     fn above(self) -> ([&'a str; 2], usize) {
         match self {
-            Self::Main | Self::Api => ([""; 2], 0),
+            Self::Main | Self::Api | Self::Tool => ([""; 2], 0),
             // Its paths are those of `/api/uploads`.
             Self::Part("uploads") => (["api", "uploads"], 2),
             Self::Part(label) => ([label, ""], 1),
@@ -137,17 +142,18 @@ impl Asked {
         let (above, count) = site.above();
         let above = above.get(..count).unwrap_or_default();
         let path = Path::parse_under(above, path)?;
+        let tool = site == Site::Tool;
         let mut asked = Self {
             verb: Verb::of(method),
-            never: never::find(&path, above.len()),
-            what: What::Other,
+            never: never::find(&path, above.len()).filter(|_| !tool),
+            what: if tool { What::Tool } else { What::Other },
             subject: Subject::Unsaid,
             api: None,
             stops: Vec::new(),
             readings: Vec::new(),
             path,
         };
-        if !matches!(asked.never, Some(Never::Exposed(_))) {
+        if !tool && !matches!(asked.never, Some(Never::Exposed(_))) {
             let shape = Shape::of(&asked.path, site)?;
             asked.settle(shape, query)?;
         }
@@ -264,6 +270,7 @@ impl Asked {
             | What::Lfs(_)
             | What::Token
             | What::Page
+            | What::Tool
             | What::Other => None,
         }
     }
@@ -284,7 +291,7 @@ impl Asked {
             What::Lfs(Some(Access::Write)) => "lfs:write",
             What::Token => "oauth",
             What::Page => "page",
-            What::Other => "other",
+            What::Tool | What::Other => "other",
         }
     }
 
@@ -309,6 +316,7 @@ impl Asked {
             | What::Lfs(Some(_))
             | What::Token
             | What::Page
+            | What::Tool
             | What::Other => None,
         }
     }

@@ -86,6 +86,7 @@ impl Shape {
             (Site::Api, ["graphql"]) => Self::Graphql,
             (Site::Api, _) => Self::Rest(0),
             (Site::Main | Site::Part(_), words) => Self::below_root(words),
+            (Site::Tool, _) => Self::Other,
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) fn rule(asked: &Asked) -> Option<String> {
         (What::Unknown, ["orgs" | "organizations", _, rest @ ..]) => ("/orgs/{org}", rest),
         (What::Unknown, ["users", _, rest @ ..]) => ("/users/{username}", rest),
         (What::Unknown, words) => ("/api/v3", words),
+        (What::Tool, []) => return Some(rule + "/"),
+        (What::Tool, words) => ("", words),
         (_, []) => return None,
         (_, [first, ..]) if Operation::roots().any(|root| root == *first) => return None,
         (What::Other, [owner, _, rest @ ..]) if !KNOWN.contains(owner) => ("/{owner}/{repo}", rest),
@@ -38,7 +40,10 @@ pub(super) fn rule(asked: &Asked) -> Option<String> {
 fn kind(word: &str) -> &str {
     let plain = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.');
     let hex = word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if word.bytes().all(|byte| byte.is_ascii_digit()) {
+    if word.contains(['/', '?', '#', '%']) {
+        // `{value}` takes plain characters only.
+        "{+value}"
+    } else if word.bytes().all(|byte| byte.is_ascii_digit()) {
         "{id}"
     } else if hex {
         "{sha}"

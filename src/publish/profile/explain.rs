@@ -49,17 +49,21 @@ pub fn show(policy: &Policy) -> Vec<Passed> {
 #[must_use]
 pub fn explain(
     policy: &Policy,
+    site: Site<'_>,
     method: &str,
     target: &str,
     circumstances: Circumstances,
 ) -> Vec<String> {
-    let target = below_root(target);
+    let target = match site {
+        Site::Main | Site::Api | Site::Part(_) => below_root(target),
+        Site::Tool => target.to_owned(),
+    };
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (target.as_str(), None),
     };
     let mut lines = vec![format!("request     {method} {target}")];
-    let asked = match Asked::read(method, Site::Main, path, query) {
+    let asked = match Asked::read(method, site, path, query) {
         Ok(asked) => asked,
         Err(refusal) => {
             lines.push(format!("decision    {}", Decision::from(refusal).code()));

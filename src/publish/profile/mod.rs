@@ -82,6 +82,36 @@ pub struct NoProfile {
     pub nearest: Option<String>,
 }
 
+/// Why profiles cannot be used for a service that is no server of GitHub's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// There is none of that name.
+    #[error(transparent)]
+    Missing(#[from] NoProfile),
+    /// One has a rule that only GHES's requests can fit.
+    #[error(
+        "profile `{name}` has the rule `{rule}`, which is for a GitHub Enterprise Server; for other \
+         services there are rules of method and path, such as `GET /job/{{+path}}`"
+    )]
+    Rule {
+        /// The profile, as it was asked for.
+        name: String,
+        /// The rule.
+        rule: String,
+    },
+}
+
+impl Unfit {
+    /// The name of the profile.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Missing(missing) => &missing.name,
+            Self::Rule { name, .. } => name,
+        }
+    }
+}
+
 /// All profiles that there are, built in and declared, checked.
 #[derive(Clone)]
 pub struct Profiles {
@@ -174,21 +204,46 @@ impl Profiles {
     ) -> Result<Policy, NoProfile> {
         let mut order = Vec::new();
         for name in names {
-            let index = self
-                .all
-                .iter()
-                .position(|profile| profile.name.as_str() == name);
-            let Some(index) = index else {
-                return Err(NoProfile {
-                    name: name.to_owned(),
-                    nearest: nearest(name, self.names().map(Name::as_str)),
-                });
-            };
-            self.gather(index, &mut order);
+            self.gather(self.index(name)?, &mut order);
         }
         Ok(Policy::compile(
             order.iter().filter_map(|index| self.all.get(*index)),
         ))
+    }
+
+    /// The same for a service that is no server of GitHub's. Its rules are of method and path
+    /// alone, and their paths begin where they are written to begin.
+    ///
+    /// # Errors
+    /// The first name that no profile has, or the first rule that is of something else.
+    pub fn tool_policy<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Policy, Unfit> {
+        let mut order = Vec::new();
+        let mut plain = Vec::new();
+        for name in names {
+            self.gather(self.index(name)?, &mut order);
+            for profile in order.iter().skip(plain.len()) {
+                let Some(profile) = self.all.get(*profile) else {
+                    continue;
+                };
+                plain.push(profile.plain().map_err(|rule| Unfit::Rule {
+                    name: name.to_owned(),
+                    rule: rule.text.to_string(),
+                })?);
+            }
+        }
+        Ok(Policy::compile(&plain))
+    }
+
+    fn index(&self, name: &str) -> Result<usize, NoProfile> {
+        let mut all = self.all.iter();
+        let found = all.position(|profile| profile.name.as_str() == name);
+        found.ok_or_else(|| NoProfile {
+            name: name.to_owned(),
+            nearest: nearest(name, self.names().map(Name::as_str)),
+        })
     }
 
     /// A profile, then its bases, each once.
@@ -247,6 +302,26 @@ impl Profile {
             allow: rules(&declared.allow, rule::Side::Allow, Place::Allow),
             deny: rules(&declared.deny, rule::Side::Deny, Place::Deny),
         }
+    }
+
+    /// The profile as a service understands it that is no server of GitHub's; else the rule that
+    /// says nothing to it.
+    fn plain(&self) -> Result<Self, Arc<Stated>> {
+        let plain = |rules: &[(rule::Parsed, Arc<Stated>)]| {
+            let read = rules
+                .iter()
+                .map(|(_, stated)| match rule::plain(&stated.text) {
+                    Some(rule) => Ok((rule, Arc::clone(stated))),
+                    None => Err(Arc::clone(stated)),
+                });
+            read.collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            name: self.name.clone(),
+            base: self.base.clone(),
+            allow: plain(&self.allow)?,
+            deny: plain(&self.deny)?,
+        })
     }
 }
 

@@ -30,19 +30,9 @@ pub(super) enum Segment {
 }
 
 impl Pattern {
+    /// Reads the path of a rule for a server of GitHub's.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let rest = text
-            .strip_prefix('/')
-            .ok_or("expected a path that begins with `/`")?;
-        if rest.contains('*') {
-            let text = "`*` is no wildcard in a path: `{name}` stands for one segment, `{+name}` \
-                        for one or more";
-            return Err(text.to_owned());
-        }
-        let mut segments = Vec::new();
-        for segment in rest.split('/').filter(|_| !rest.is_empty()) {
-            segments.push(Segment::parse(segment)?);
-        }
+        let mut segments = Self::read(text)?;
         let (root, skip) = match segments.as_slice() {
             [Segment::Word(api), Segment::Word(v3), ..] if api == "api" && v3 == "v3" => {
                 (Root::Api, 2)
@@ -55,6 +45,30 @@ impl Pattern {
         };
         segments.drain(..skip);
         Ok(Self { root, segments })
+    }
+
+    /// Reads the path of a rule for any other service: it begins where it is written to begin.
+    pub(super) fn parse_plain(text: &str) -> Result<Self, String> {
+        Ok(Self {
+            root: Root::Instance,
+            segments: Self::read(text)?,
+        })
+    }
+
+    fn read(text: &str) -> Result<Vec<Segment>, String> {
+        let rest = text
+            .strip_prefix('/')
+            .ok_or("expected a path that begins with `/`")?;
+        if rest.contains('*') {
+            let text = "`*` is no wildcard in a path: `{name}` stands for one segment, `{+name}` \
+                        for one or more";
+            return Err(text.to_owned());
+        }
+        let mut segments = Vec::new();
+        for segment in rest.split('/').filter(|_| !rest.is_empty()) {
+            segments.push(Segment::parse(segment)?);
+        }
+        Ok(segments)
     }
 
     /// The operation that is asked for by just these paths, whatever its parameters are called.

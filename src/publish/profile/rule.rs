@@ -41,6 +41,16 @@ pub(super) fn parse(text: &str, side: Side) -> Result<Parsed, String> {
     Ok(rule)
 }
 
+/// A rule as a service understands it that is no server of GitHub's; none where it does not.
+pub(super) fn plain(text: &str) -> Option<Parsed> {
+    if text == "everything" {
+        return Some(Parsed::Everything);
+    }
+    let (verb, pattern) = text.split_once(' ')?;
+    let pattern = Pattern::parse_plain(pattern.trim_start()).ok()?;
+    Some(Parsed::Path(Verb::of(verb)?, pattern))
+}
+
 /// Every operation that reads and is neither administration nor hands out secrets.
 fn harmless() -> Vec<Operation> {
     let reads = Operation::all().filter(|operation| operation.access() == Access::Read);

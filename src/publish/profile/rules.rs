@@ -5,7 +5,7 @@ use super::rule::{Parsed, Side};
 use crate::publish::asked::{Asked, What};
 use crate::publish::operation::{Access, Operation, Verb};
 use crate::publish::path::Path;
-use crate::publish::tree::{Step, Tree};
+use crate::publish::tree::{Captures, Step, Tree};
 
 /// A rule's place among those of the policy.
 pub(super) type Place = u32;
@@ -110,7 +110,7 @@ impl Rules {
             What::Git(access) => return self.git.of(access),
             What::Lfs(access) => return self.lfs.both(access),
             What::Graphql(access) => return self.graphql.both(access),
-            What::Unknown | What::Token | What::Page | What::Other => None,
+            What::Unknown | What::Token | What::Page | What::Tool | What::Other => None,
         };
         stated.or_else(|| self.path(asked))
     }
@@ -124,10 +124,16 @@ impl Rules {
                 let first = stops.next().and_then(|stop| self.api.find(stop, 0, verb));
                 let all = stops.all(|stop| self.api.find(stop, 0, verb).is_some());
                 let stop = first.filter(|_| all);
-                stop.or_else(|| self.instance.find(asked.path(), 0, verb))
+                stop.or_else(|| self.page(asked.path(), verb))
             }
         };
         found.map(|(place, _)| place)
+    }
+
+    /// The rule for a path outside the API, where one lets it through however it is read.
+    fn page(&self, path: &Path, verb: Verb) -> Option<(Place, Captures)> {
+        let find = |path: &Path| self.instance.find(path, 0, verb);
+        find(path).filter(|_| path.readings().iter().all(|path| find(path).is_some()))
     }
 
     /// The rule that is about this request in any way that it could be read.
@@ -136,7 +142,12 @@ impl Rules {
             What::Git(access) => self.git.of(access),
             What::Lfs(access) => self.lfs.either(access),
             What::Graphql(access) => self.graphql.either(access),
-            What::Operation(_) | What::Unknown | What::Token | What::Page | What::Other => None,
+            What::Operation(_)
+            | What::Unknown
+            | What::Token
+            | What::Page
+            | What::Tool
+            | What::Other => None,
         };
         let operations = asked
             .operation()
@@ -160,6 +171,9 @@ impl Rules {
             look(&self.api, asked.path(), from);
         } else {
             look(&self.instance, asked.path(), 0);
+            for reading in asked.path().readings() {
+                look(&self.instance, &reading, 0);
+            }
         }
         for stop in asked.stops() {
             look(&self.api, stop, 0);

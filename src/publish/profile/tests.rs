@@ -7,6 +7,7 @@ use crate::publish::operation::{Access, Operation, Verb};
 mod rules;
 mod spelling;
 mod table;
+mod tool;
 
 fn declared(name: &str, base: &[&str], allow: &[&str], deny: &[&str]) -> Declared {
     let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();

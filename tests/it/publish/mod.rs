@@ -11,6 +11,7 @@ mod large;
 mod leak;
 mod patience;
 mod recordings;
+mod tool;
 
 use crate::harness::{Gate, Site, eventually};
 use crate::inside::Ghes;

@@ -678,7 +678,13 @@ fn a_decision_is_explained() {
         ("GET", "/api/v3/../admin"),
         ("POST", "/app-manifests/x/conversions"),
     ] {
-        for line in explain(&policy, method, target, Circumstances::default()) {
+        for line in explain(
+            &policy,
+            Site::Main,
+            method,
+            target,
+            Circumstances::default(),
+        ) {
             text.push_str(&line);
             text.push('\n');
         }
