@@ -9,6 +9,7 @@ mod huge;
 mod keys;
 mod large;
 mod leak;
+mod limits;
 mod patience;
 mod recordings;
 mod tool;
