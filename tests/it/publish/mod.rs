@@ -5,6 +5,7 @@ mod api;
 mod bad;
 mod flow;
 mod git;
+mod http2;
 mod huge;
 mod keys;
 mod large;
@@ -35,6 +36,11 @@ pub struct Published {
 impl Published {
     /// Publishes with these keys of `[[publish]]`, and these sections beside it.
     pub async fn open(world: &World, keys: &str, sections: &str) -> Self {
+        Self::listening(world, "", keys, sections).await
+    }
+
+    /// The same with these keys of `[[listen]]`.
+    pub async fn listening(world: &World, listen: &str, keys: &str, sections: &str) -> Self {
         let site = Site::new();
         world.public.issue_to(
             &all_of(PUBLIC),
@@ -53,6 +59,7 @@ drain = "5s"
 [[listen]]
 name = "public"
 address = "{GATE}"
+{listen}
 [[certificate]]
 hosts = ["{names}"]
 chain = "{here}public.pem"
