@@ -123,7 +123,7 @@ impl Context {
             source: note.source,
             host: note.host,
             method: method.to_string(),
-            path: path.chars().take(LONGEST_PATH).collect(),
+            path: shown(path),
             route: note.route,
             decision: outcome.decision,
             reason: outcome.reason,
@@ -140,6 +140,18 @@ impl Context {
             sent: note.sent,
             took_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
         })
+    }
+}
+
+/// A path as logs and audit have it: without the code that whoever reads it could turn into an
+/// App's private key, and no longer than strangers may make it.
+pub(super) fn shown(path: &str) -> String {
+    const MANIFESTS: &str = "app-manifests/";
+    let code = path.to_ascii_lowercase().find(MANIFESTS);
+    let before = code.and_then(|at| path.get(..at + MANIFESTS.len()));
+    match before {
+        Some(before) => before.chars().chain(['…']).take(LONGEST_PATH).collect(),
+        None => path.chars().take(LONGEST_PATH).collect(),
     }
 }
 

@@ -293,6 +293,13 @@ impl ProxyHttp for Gate {
         self.conclude(session, context, outcome).await;
     }
 
+    /// How the proxy's own log calls a request: without its query, which may hold a token.
+    fn request_summary(&self, session: &Session, context: &Context) -> String {
+        let head = session.req_header();
+        let path = context::shown(head.uri.path());
+        format!("{} {path}, request {}", head.method, context.request)
+    }
+
     fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
         true
     }

@@ -187,7 +187,7 @@ impl Pending {
         let fate = match line.to_str() {
             Ok(text) => self.reference(name, text)?,
             // A redirect with foreign letters in it is read differently by everyone.
-            Err(_) if *name == LOCATION => return Err(elsewhere(name, line)),
+            Err(_) if *name == LOCATION => return Err(elsewhere(name, &lossy(line))),
             Err(_) => Fate::Stay,
         };
         let current = match &fate {
@@ -198,7 +198,7 @@ impl Pending {
         let swept = self.names.sweep(current);
         if self.names.lingers(swept.as_deref().unwrap_or(current)) {
             return if *name == LOCATION {
-                Err(elsewhere(name, line))
+                Err(elsewhere(name, &lossy(line)))
             } else {
                 Ok(Fate::Go)
             };
@@ -222,11 +222,7 @@ impl Pending {
             match place(text) {
                 Place::Same => None,
                 Place::Inside(changed) => Some(changed),
-                Place::Elsewhere => {
-                    let value = text.to_owned();
-                    let name = name.clone();
-                    return Err(Leak::Elsewhere { name, value });
-                }
+                Place::Elsewhere => return Err(elsewhere(name, text)),
             }
         } else if *name == CONTENT_LOCATION {
             match place(text) {
@@ -238,11 +234,7 @@ impl Pending {
             match link::refresh(text).map(|(before, to, after)| (before, place(to), after)) {
                 None | Some((_, Place::Same, _)) => None,
                 Some((before, Place::Inside(to), after)) => Some(format!("{before}{to}{after}")),
-                Some((_, Place::Elsewhere, _)) => {
-                    let value = text.to_owned();
-                    let name = name.clone();
-                    return Err(Leak::Elsewhere { name, value });
-                }
+                Some((_, Place::Elsewhere, _)) => return Err(elsewhere(name, text)),
             }
         } else if *name == LINK {
             link::link(text, inside)
@@ -277,11 +269,33 @@ impl Pending {
     }
 }
 
-fn elsewhere(name: &HeaderName, line: &HeaderValue) -> Leak {
+/// A place that leads elsewhere, without what may be a secret in it: a query, a fragment, a
+/// password.
+fn elsewhere(name: &HeaderName, text: &str) -> Leak {
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    let (place, hidden) = text.split_at(end);
+    let mut value = match place.split_once("//") {
+        Some((scheme, rest)) => {
+            let authority = rest.find('/').unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(authority);
+            match authority.rsplit_once('@') {
+                Some((_, host)) => format!("{scheme}//…@{host}{path}"),
+                None => place.to_owned(),
+            }
+        }
+        None => place.to_owned(),
+    };
+    if !hidden.is_empty() {
+        value.push_str("?…");
+    }
     Leak::Elsewhere {
         name: name.clone(),
-        value: String::from_utf8_lossy(line.as_bytes()).into_owned(),
+        value,
     }
+}
+
+fn lossy(line: &HeaderValue) -> String {
+    String::from_utf8_lossy(line.as_bytes()).into_owned()
 }
 
 /// What becomes of a line.

@@ -3,6 +3,7 @@
 
 mod api;
 mod bad;
+mod canaries;
 mod flow;
 mod git;
 mod http2;
