@@ -373,6 +373,8 @@ impl Permit {
         };
         let change = pending.response(head)?;
         edit_answer(head, &change.edits)?;
+        // The words behind a status may be anything, and mean nothing.
+        head.set_reason_phrase(None)?;
         Ok(change.body)
     }
 }

@@ -11,7 +11,7 @@ use crate::types::ClientAddr;
 use http::Method;
 use http::header::{
     ACCEPT_ENCODING, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE, REFERER,
+    IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE, REFERER, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -94,7 +94,7 @@ pub fn request(names: &Arc<Names>, mode: Mode, arrival: &Arrival<'_>, head: &Par
             pair: arrival.pair.clone(),
             mode,
             surface: arrival.surface,
-            upgrade: arrival.upgrade,
+            upgrade: arrival.upgrade && head.headers.contains_key(UPGRADE),
             head_only: head.method == Method::HEAD,
             octets: accepts == Accepts::Octets,
             held,

@@ -60,6 +60,9 @@ pub enum Leak {
     /// A page, which is full of internal addresses, to a program that did not ask for one.
     #[error("the service sent an HTML page with status {0}, as it does while it is ill")]
     Page(StatusCode),
+    /// Another protocol, whose bytes nothing would look at.
+    #[error("the service went over to another protocol, which it was not asked for")]
+    Switched,
 }
 
 impl Leak {
@@ -71,6 +74,7 @@ impl Leak {
             Self::Encoded => "upstream_body_encoded",
             Self::Partial => "upstream_body_partial",
             Self::Page(_) => "upstream_page",
+            Self::Switched => "upstream_switched",
         }
     }
 }
@@ -85,7 +89,10 @@ impl Pending {
     /// Where the answer must not leave.
     pub fn response(&self, head: &Parts) -> Result<Response, Leak> {
         let mut edits = Edits::default();
-        let switching = self.upgrade && head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        if switching && !self.upgrade {
+            return Err(Leak::Switched);
+        }
         forward::hop_by_hop(&head.headers, switching, &mut edits);
         let empty = self.head_only
             || head.status.is_informational()
@@ -149,7 +156,8 @@ impl Pending {
         let of_body =
             *name == CONTENT_LENGTH || *name == ACCEPT_RANGES || OF_BYTES.contains(&name.as_str());
         let session = *name == SET_COOKIE && self.surface != Surface::Page;
-        if (rewritten && of_body) || session || *name == ALT_SVC {
+        let telling = self.mode != Mode::None && self.names.lingers(name.as_str().as_bytes());
+        if (rewritten && of_body) || session || telling || *name == ALT_SVC {
             edits.remove(name.clone());
             return Ok(());
         }

@@ -54,7 +54,7 @@ fn a_server_that_is_down_is_told_at_once_and_one_that_came_back_is_used() {
 }
 
 /// One who sits where the server is, and says this to each who trusts its certificate.
-async fn impostor(config: Arc<ServerConfig>, said: &'static [u8]) -> Impostor {
+pub(super) async fn impostor(config: Arc<ServerConfig>, said: &'static [u8]) -> Impostor {
     let listener = TcpListener::bind(SERVER).await.unwrap();
     let acceptor = TlsAcceptor::from(config);
     Impostor(tokio::spawn(async move {
@@ -72,10 +72,10 @@ async fn impostor(config: Arc<ServerConfig>, said: &'static [u8]) -> Impostor {
     }))
 }
 
-struct Impostor(JoinHandle<()>);
+pub(super) struct Impostor(JoinHandle<()>);
 
 impl Impostor {
-    async fn leave(self) {
+    pub(super) async fn leave(self) {
         self.0.abort();
         drop(self.0.await);
     }

@@ -4,6 +4,7 @@
 mod api;
 mod bad;
 mod canaries;
+mod corners;
 mod flow;
 mod git;
 mod http2;

@@ -628,18 +628,21 @@ fn what_is_for_one_connection_ends_here_too() {
     let (head, _) = left(&pending(&appliance(), &API), 200, &fields).unwrap();
     let names: Vec<&str> = head.keys().map(http::HeaderName::as_str).collect();
     assert_eq!(names, ["transfer-encoding"]);
-    let socket = pending(
-        &appliance(),
-        &Asked {
-            upgrade: true,
-            ..API
-        },
-    );
+    let how = Asked {
+        upgrade: true,
+        ..API
+    };
+    let socket = asked(&appliance(), &how, &["upgrade: websocket"]).pending;
     let (head, _) = left(&socket, 101, &fields).unwrap();
     assert_eq!(lines(&head, "connection"), ["upgrade"]);
     assert_eq!(lines(&head, "upgrade"), ["websocket"]);
     let (head, _) = left(&socket, 200, &fields).unwrap();
     assert!(!head.contains_key("upgrade"));
+    // Nobody asked, or nobody may.
+    for pending in [&how, &API].map(|how| pending(&appliance(), how)) {
+        let switched = left(&pending, 101, &fields);
+        assert!(matches!(switched, Err(Leak::Switched)));
+    }
 }
 
 #[test]
