@@ -95,7 +95,7 @@ async fn answer(connection: &mut (impl AsyncRead + Unpin)) -> (String, Vec<u8>) 
             bytes.extend_from_slice(&piece[..count]);
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), read)
+    tokio::time::timeout(Duration::from_secs(60), read)
         .await
         .unwrap()
 }

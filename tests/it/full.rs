@@ -2,7 +2,7 @@
 //!
 //! The disk is a small one in memory, which only root can mount.
 
-use crate::harness::{Site, Tool, eventually, guid, skipped};
+use crate::harness::{Site, Tool, eventually, guid, skipped, vacant};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,9 +44,7 @@ async fn on_a_full_disk_nothing_accepted_is_lost_and_nothing_else_is_accepted() 
     let Some(_disk) = Disk::mount(&site.path("state"), 24) else {
         return skipped("a small disk in memory, which only root can mount");
     };
-    let held = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = held.local_addr().unwrap();
-    drop(held);
+    let address = vacant().await;
     site.configure_hook("", address, "");
     let (mut accepted, mut refused) = (HashSet::new(), Vec::new());
 

@@ -3,9 +3,10 @@
 use axum::serve::Listener;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -124,7 +125,7 @@ attempts = {{ for = "1h", first = "10ms", most = "50ms" }}
             .stderr(Stdio::from(log))
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(ended) = child.try_wait().unwrap() {
                 panic!("the gateway ended with {ended}: {}", self.log());
@@ -175,6 +176,17 @@ pub fn skipped(why: &str) {
 pub fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// An address where nobody listens until the test does. It is no other test's: a port of 127.0.0.1
+/// that is free now may be somebody's own end of a connection when it is wanted.
+pub async fn vacant() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let nth = NEXT.fetch_add(1, Ordering::SeqCst);
+    let own = Ipv4Addr::new(127, 64 | (high & 63), low, nth);
+    let held = tokio::net::TcpListener::bind((own, 0)).await.unwrap();
+    held.local_addr().unwrap()
 }
 
 /// Asks until there is an answer; the deadline is only there to fail.
@@ -231,7 +243,7 @@ impl Gate {
             .tls_certs_only([reqwest::Certificate::from_pem(self.certificate.as_bytes()).unwrap()])
             .resolve(HOST, self.address)
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(20))
+            .timeout(Duration::from_secs(60))
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -1,6 +1,6 @@
 //! Nothing that was answered 202 is lost, and nothing that was refused arrives.
 
-use crate::harness::{Gate, Site, Tool, eventually, guid, sign};
+use crate::harness::{Gate, Site, Tool, eventually, guid, sign, vacant};
 use rand::{RngExt as _, SeedableRng as _};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -65,9 +65,7 @@ async fn nothing_is_lost_over_twenty_kills_with_a_target_that_fails_half_of_the_
     let mut chance = rand::rngs::StdRng::seed_from_u64(seed);
     let site = Site::new();
     // The target is down for the whole life of the first process.
-    let held = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = held.local_addr().unwrap();
-    drop(held);
+    let address = vacant().await;
     site.configure_hook("", address, "");
     let ledger = Arc::new(Ledger::default());
     let mut tool = None;

@@ -140,7 +140,7 @@ async fn a_push_through_the_gate_starts_a_build_in_buildbot() {
 
     let url = format!("http://{address}/api/v2/");
     let client = reqwest::Client::new();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(90);
     loop {
         let asked = client.get(format!("{url}builds")).send().await;
         let said: serde_json::Value = asked.unwrap().json().await.unwrap();

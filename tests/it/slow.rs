@@ -107,7 +107,7 @@ url = "http://{tool}/slow"
 fn elsewhere(gate: &Gate) -> reqwest::Client {
     gate.client_builder()
         .local_address("127.0.0.2".parse::<std::net::IpAddr>().unwrap())
-        .timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(30))
         .build()
         .unwrap()
 }

@@ -1,6 +1,6 @@
 //! `mode = "through"`: what GitHub hears where the tool does not answer as it should.
 
-use crate::harness::{Site, Tool, guid};
+use crate::harness::{Site, Tool, guid, vacant};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -21,6 +21,7 @@ async fn tool(answer: Vec<u8>, hangs_up: bool) -> SocketAddr {
             while !request.ends_with(BODY) {
                 let mut piece = [0; 4096];
                 let count = stream.read(&mut piece).await.unwrap();
+                assert!(count > 0, "the gateway broke off");
                 request.extend_from_slice(&piece[..count]);
             }
             // The gateway does not wait for the end of what it has no use for.
@@ -39,9 +40,7 @@ fn answer(length: usize, body: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_that_fails_is_told_by_its_own_code_and_nothing_is_kept() {
-    let down = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let down_at = down.local_addr().unwrap();
-    drop(down);
+    let down_at = vacant().await;
     let chunks = format!(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n{}\r\n0\r\n\r\n",
         "x".repeat(MOST + 1)
@@ -125,9 +124,7 @@ async fn the_longest_answer_that_is_passed_on_arrives_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_that_comes_back_answers_again() {
-    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
-    drop(socket);
+    let address = vacant().await;
     let site = Site::new();
     site.configure_hook(r#"mode = "through""#, address, "");
     let gate = site.start().await;

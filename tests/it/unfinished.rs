@@ -129,9 +129,10 @@ async fn what_is_half_sent_at_a_stop_is_finished_in_time_or_not_acknowledged() {
     let said = answer(&mut left, "HTTP/1.1 202").await;
     assert!(!said.contains("202"), "{said}");
     assert_eq!(gate.ended().await.code(), Some(0), "{}", site.log());
-    // Two seconds for requests, five for couriers that had nothing to wait for.
+    // Two seconds for requests, five for couriers that had nothing to wait for, and the rest for a
+    // machine that is busy; the request itself could take half a minute.
     let took = stopped.elapsed();
-    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(site.log().contains("they are cut"), "{}", site.log());
 
     // What was acknowledged arrives, now or after the next start; the other never does.

@@ -115,23 +115,19 @@ fn the_window_for_setting_up_an_app_opens_by_hand_and_closes_by_itself() {
         let socket = published.site.path("admin.sock");
         let socket = socket.to_str().unwrap();
         let route = "ghe.example.com/";
-        let open = [
-            "publish",
-            "open-setup",
-            route,
-            "--for",
-            "2s",
-            "--socket",
-            socket,
-        ];
-        let said = published.site.hubgate(&open);
-        assert!(
-            said.status.success(),
-            "{}",
-            String::from_utf8_lossy(&said.stderr)
-        );
+        let open = |lasting: &str| {
+            let arguments = ["publish", "open-setup", route, "--for", lasting];
+            let said = published
+                .site
+                .hubgate(&[&arguments[..], &["--socket", socket]].concat());
+            let complaint = String::from_utf8_lossy(&said.stderr);
+            assert!(said.status.success(), "{complaint}");
+        };
+        // Long enough for a machine that is busy.
+        open("10m");
         assert_eq!(ask().await, 200);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        open("2s");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while ask().await != 403 {
             assert!(std::time::Instant::now() < deadline, "it does not close");
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -275,5 +271,54 @@ fn websockets_pass_where_the_route_says_so_and_nowhere_else() {
         );
         let still = ask("still").await;
         assert!(!still.starts_with("HTTP/1.1 101"), "{still}");
+    });
+}
+
+#[test]
+fn a_kept_connection_is_not_used_once_its_authority_is_not_trusted_any_more() {
+    world(async |world| {
+        let (ghes, published, asker) = planted(&world, "allow = [\"read-only\"]", "").await;
+        let ask = async || {
+            let answer = asker
+                .get(url(PATH))
+                .bearer_auth(TOKEN)
+                .send()
+                .await
+                .unwrap();
+            let status = answer.status().as_u16();
+            drop(answer.bytes().await);
+            status
+        };
+        assert_eq!(ask().await, 200);
+        let file = published.site.path("hubgate.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let socket = published.site.path("admin.sock");
+        let reload = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let said = published
+                .site
+                .hubgate(&["reload", "--socket", socket.to_str().unwrap()]);
+            assert!(said.status.success(), "{said:?}");
+        };
+        reload(&text.replace("corp-ca.pem", "public-ca.pem"));
+        ghes.forget();
+        assert_eq!(ask().await, 502);
+        assert_eq!(ghes.seen().len(), 0, "{:?}", ghes.seen());
+        reload(&text);
+        assert_eq!(ask().await, 200);
+    });
+}
+
+/// For vendors that are told both names.
+#[test]
+fn rewriting_can_be_turned_off_for_a_github_server_too() {
+    world(async |world| {
+        let keys = "allow = [\"read-only\"]\nrewrite = \"none\"";
+        let (ghes, _published, asker) = planted(&world, keys, "").await;
+        let answer = asker.get(url(PATH)).bearer_auth(TOKEN).send().await;
+        let text = answer.unwrap().text().await.unwrap();
+        assert!(text.contains(INTERNAL), "{text}");
+        // Who is asked is still called as it calls itself.
+        assert_eq!(ghes.seen().pop().unwrap().header("host"), Some(INTERNAL));
     });
 }

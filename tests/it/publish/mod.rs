@@ -24,9 +24,14 @@ use crate::world::{GATE, INTERNAL, PARTS, PUBLIC, WIRE, World, all_of};
 use rustls_pki_types::ServerName;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+/// How long an answer is waited for, and what more may come of it.
+const FIRST: Duration = Duration::from_secs(15);
+const NEXT: Duration = Duration::from_secs(3);
 
 /// A gate that publishes a server.
 pub struct Published {
@@ -110,8 +115,7 @@ file = "{here}audit.jsonl"
         eventually(|| self.site.audit().into_iter().find(|record| right(record))).await
     }
 
-    /// Sends these bytes to the gate, and gives what it answers until it closes or has answered
-    /// once.
+    /// Sends these bytes to the gate, and gives what it answers until it closes or says no more.
     pub async fn raw(&self, world: &World, bytes: &[u8]) -> Vec<u8> {
         let connector = TlsConnector::from(world.public.client());
         let socket = TcpStream::connect(GATE).await.unwrap();
@@ -120,14 +124,16 @@ file = "{here}audit.jsonl"
         stream.write_all(bytes).await.unwrap();
         stream.flush().await.unwrap();
         let mut answer = Vec::new();
-        let reading = async {
-            let mut buffer = [0; 4096];
-            while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-                answer.extend(&buffer[..length]);
+        let mut buffer = [0; 4096];
+        loop {
+            // Some are waited for in vain, the rest of a request that is none.
+            let patience = if answer.is_empty() { FIRST } else { NEXT };
+            let reading = stream.read(&mut buffer);
+            match tokio::time::timeout(patience, reading).await {
+                Ok(Ok(length @ 1..)) => answer.extend(&buffer[..length]),
+                Ok(Ok(0) | Err(_)) | Err(_) => return answer,
             }
-        };
-        drop(tokio::time::timeout(std::time::Duration::from_secs(5), reading).await);
-        answer
+        }
     }
 
     /// Asks as a program outside that follows nothing.
@@ -146,7 +152,7 @@ file = "{here}audit.jsonl"
                 reqwest::Certificate::from_pem(world.public.pem().as_bytes()).unwrap(),
             ])
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_secs(30));
+            .timeout(Duration::from_secs(60));
         for name in all_of(PUBLIC) {
             builder = builder.resolve(&name, address);
         }
