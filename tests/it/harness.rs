@@ -189,9 +189,10 @@ pub async fn vacant() -> SocketAddr {
     held.local_addr().unwrap()
 }
 
-/// Asks until there is an answer; the deadline is only there to fail.
+/// Asks until there is an answer; the deadline is only there to fail, and long enough for programs
+/// that read megabytes before they listen, on a machine that is busy.
 pub async fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(240);
     loop {
         if let Some(answer) = ask() {
             return answer;
