@@ -1,4 +1,4 @@
-//! The path of a request to a published GHES, and what a profile decides about it.
+//! The path of a request to a published service, and what a profile decides about it.
 //!
 //! Holds that what is read has no second meaning, and that what is let through is let through just
 //! the same when it is spelled plainly.
@@ -7,7 +7,7 @@
 
 use hubgate::publish::asked::{Asked, Site, What, batch};
 use hubgate::publish::path::Path;
-use hubgate::publish::profile::{Circumstances, Policy, Profiles};
+use hubgate::publish::profile::{Circumstances, Declared, Policy, Profiles};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
@@ -25,12 +25,32 @@ static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
     policies
 });
 
+/// Of a service that is no server of GitHub's.
+static TOOL: LazyLock<Vec<Policy>> = LazyLock::new(|| {
+    let rules = |rules: &[&str]| rules.iter().map(|rule| (*rule).to_owned()).collect();
+    let profile = Declared {
+        name: "tool".parse().expect("a name"),
+        base: Vec::new(),
+        allow: rules(&[
+            "GET /",
+            "GET /job/{name}",
+            "GET /view/{+path}",
+            "POST /job/{name}/build",
+        ]),
+        deny: rules(&["GET /view/{+path}/delete", "GET /{any}/secret/{+path}"]),
+    };
+    let profiles = Profiles::check(&[profile]).expect("a profile that is right");
+    let policy = profiles.tool_policy(["tool"]).expect("rules of paths");
+    vec![policy, Policy::everything()]
+});
+
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-const SITES: [Site<'_>; 4] = [
+const SITES: [Site<'_>; 5] = [
     Site::Main,
     Site::Api,
     Site::Part("codeload"),
     Site::Part("gist"),
+    Site::Tool,
 ];
 
 fuzz_target!(|input: &[u8]| {
@@ -87,7 +107,8 @@ fuzz_target!(|input: &[u8]| {
         flat
     };
     let flat = Asked::read(method, site, &flat, query);
-    for policy in POLICIES.iter() {
+    let policies = if site == Site::Tool { &TOOL } else { &POLICIES };
+    for policy in policies.iter() {
         let decision = policy.decide(&asked, Circumstances::default());
         assert_eq!(
             decision,

@@ -137,11 +137,11 @@ impl Told {
     }
 
     /// The document with public names, whatever is not changed byte for byte. Nothing where it is
-    /// no JSON.
+    /// no JSON, or has a name that is no text (`"\ud800"`), which this reader cannot get past.
     pub(super) fn rewrite(&self, document: &str) -> Option<String> {
         let raw: &RawValue = serde_json::from_str(document).ok()?;
         let mut strings = Vec::new();
-        collect(raw, &mut strings);
+        collect(raw, &mut strings)?;
         let mut out = String::new();
         let mut done = 0;
         for raw in strings {
@@ -207,18 +207,19 @@ impl Told {
 }
 
 /// The string values of a document, with their quotes.
-fn collect<'d>(raw: &'d RawValue, strings: &mut Vec<&'d str>) {
+fn collect<'d>(raw: &'d RawValue, strings: &mut Vec<&'d str>) -> Option<()> {
     let text = raw.get();
     let mut inner = serde_json::Deserializer::from_str(text);
     match text.as_bytes().first() {
         Some(b'"') => strings.push(text),
         Some(b'{' | b'[') => {
-            for one in inner.deserialize_any(Inside).unwrap() {
-                collect(one, strings);
+            for one in inner.deserialize_any(Inside).ok()? {
+                collect(one, strings)?;
             }
         }
         _ => {}
     }
+    Some(())
 }
 
 /// What an array or object has directly inside, names left out.

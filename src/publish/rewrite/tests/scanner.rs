@@ -70,6 +70,10 @@ fn a_string_that_begins_with_an_internal_origin_gets_the_public_one() {
             "{\"a\":\"https://ghe.example.com/\"}\n{\"a\":\"https://ghe.example.com/\"}",
         ),
         (
+            r#"{"half \ude00":"https://github.corp.internal/","b":"\ud83d https://github.corp.internal/"}"#,
+            r#"{"half \ude00":"https://ghe.example.com/","b":"\ud83d https://github.corp.internal/"}"#,
+        ),
+        (
             "\n \"https://github.corp.internal/\" ",
             "\n \"https://ghe.example.com/\" ",
         ),

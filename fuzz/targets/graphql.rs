@@ -1,5 +1,6 @@
-//! A GraphQL request as it comes from outside: no bytes may crash the reading or the judging, and
-//! under a limit that admits nothing, nothing that names a repository is inside.
+//! A GraphQL request, as a whole body and as the document of a well-formed one.
+//!
+//! Holds that under a limit that admits nothing, nothing that could name a repository is inside.
 
 #![no_main]
 
@@ -32,7 +33,6 @@ fuzz_target!(|body: &[u8]| {
         return;
     };
     let head = request.into_parts().0;
-    // As a whole body, and as the document of a well-formed one.
     let document = serde_json::json!({ "query": String::from_utf8_lossy(body) }).to_string();
     for body in [body, document.as_bytes()] {
         if let Ok(operation) = graphql::read(&head, body) {

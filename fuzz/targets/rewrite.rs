@@ -1,8 +1,12 @@
-//! Rewriting of JSON against the slow reader of the tests, in whatever pieces it comes.
+//! Rewriting of JSON.
 //!
-//! Needs `serde` and `serde_json` with `raw_value`, which the slow reader is made of.
+//! Holds that the pieces in which a document comes make no difference, that it comes out as the
+//! tests' slow reader writes it, that no address of the inside is left, and that what is held at a
+//! time is bounded.
+
 #![no_main]
 
+// The very reader that the tests compare with, so that both mean the same by "right".
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../src/publish/rewrite/tests/oracle.rs"]
 mod oracle;
