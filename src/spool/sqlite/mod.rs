@@ -76,17 +76,29 @@ impl Engine {
         tried: &'static str,
         job: impl FnOnce(Reply<T>) -> Job,
     ) -> Result<T, SpoolError> {
-        let closed = || SpoolError {
-            tried,
-            why: "it is closed".into(),
-            outlook: Outlook::Lasting,
-        };
+        let closed = || closed(tried);
         let place = self.places.acquire().await.ok().ok_or_else(closed)?;
         let (reply, answer) = oneshot::channel();
         self.queue.push(job(reply));
         let answer = answer.await.ok().ok_or_else(closed)?;
         drop(place);
         answer
+    }
+
+    /// Asks for work, and leaves none behind where the asker goes away.
+    async fn take(&self, claim: Claim) -> Result<Vec<Taken>, SpoolError> {
+        let closed = || closed("claim deliveries");
+        let place = self.places.acquire().await.ok().ok_or_else(closed)?;
+        let (reply, answer) = oneshot::channel();
+        let mut awaited = Awaited {
+            queue: &self.queue,
+            target: claim.target.clone(),
+            answer,
+        };
+        self.queue.push(Job::Claim(claim, reply));
+        let taken = (&mut awaited.answer).await.ok().ok_or_else(closed)?;
+        drop(place);
+        taken
     }
 
     /// Reads what is not in memory any more. Damaged ones are parked, and missing in the answer.
@@ -172,9 +184,7 @@ impl Spool for Engine {
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, SpoolError> {
         let target = claim.target.clone();
-        let taken = self
-            .ask("claim deliveries", |reply| Job::Claim(claim, reply))
-            .await?;
+        let taken = self.take(claim).await?;
         let mut unread = Unread {
             queue: &self.queue,
             target: &target,
@@ -397,6 +407,34 @@ impl Spool for Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.queue.close();
+    }
+}
+
+fn closed(tried: &'static str) -> SpoolError {
+    SpoolError {
+        tried,
+        why: "it is closed".into(),
+        outlook: Outlook::Lasting,
+    }
+}
+
+/// The answer to a claim while it is waited for. The writer puts back what it cannot hand over;
+/// what it has handed over to one who goes away before he looks is put back here.
+struct Awaited<'a> {
+    queue: &'a Queue,
+    target: Name,
+    answer: oneshot::Receiver<Result<Vec<Taken>, SpoolError>>,
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.answer.close();
+        if let Ok(Ok(taken)) = self.answer.try_recv()
+            && !taken.is_empty()
+        {
+            let ids = taken.iter().map(|taken| taken.id).collect();
+            self.queue.push(Job::Release(self.target.clone(), ids));
+        }
     }
 }
 
