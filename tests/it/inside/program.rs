@@ -27,20 +27,22 @@ impl Ghes {
     /// Starts a program, and waits until it listens at its port.
     pub(super) async fn run(&self, mut command: Command, port: u16, log: &Path) {
         let file = std::fs::File::create(log).unwrap();
-        let mut child = command
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::from(file.try_clone().unwrap()))
             .stderr(Stdio::from(file))
             .spawn()
             .unwrap();
+        // Ended, too, where it is waited for in vain.
+        let mut program = Program(child);
         eventually(|| {
-            if let Some(ended) = child.try_wait().unwrap() {
+            if let Some(ended) = program.0.try_wait().unwrap() {
                 let said = std::fs::read_to_string(log).unwrap_or_default();
                 panic!("{command:?} ended with {ended}: {said}");
             }
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()
         })
         .await;
-        self.keep(Program(child));
+        self.keep(program);
     }
 }
