@@ -33,13 +33,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def certificate(directory):
-    """A self-signed ECDSA P-256 certificate that all contestants show."""
+def certificate(directory, names):
+    """A self-signed ECDSA P-256 certificate that all contestants show, and the published service."""
     chain, key = directory / "chain.pem", directory / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "30", "-subj", f"/CN={HOST}"]
-        + ["-addext", f"subjectAltName=DNS:{HOST}", "-addext", "basicConstraints=CA:FALSE"]
+        + ["-nodes", "-days", "30", "-subj", f"/CN={names[0]}"]
+        + ["-addext", f"subjectAltName={','.join(f'DNS:{name}' for name in names)}", "-addext", "basicConstraints=CA:FALSE"]
         + ["-keyout", key, "-out", chain],
         check=True,
         capture_output=True,

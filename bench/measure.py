@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import threading
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -11,6 +12,11 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 class Failure(Exception):
     """Something did not go as it must; the bench ends."""
+
+
+def told(*words):
+    """A line for whoever watches."""
+    print("  ".join(str(word) for word in words), file=sys.stderr, flush=True)
 
 
 def family(root):

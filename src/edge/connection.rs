@@ -3,7 +3,7 @@
 use crate::types::{ClientAddr, Name};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 tokio::task_local! {
     static CONNECTION: Arc<Connection>;
@@ -25,6 +25,7 @@ pub struct Connection {
     /// Whether it speaks HTTP/2.
     pub h2: bool,
     pub(super) requests: AtomicU64,
+    pub(super) together: AtomicBool,
     pub(super) shutdown: pingora::server::ShutdownWatch,
 }
 
@@ -42,11 +43,29 @@ impl Connection {
         *self.shutdown.borrow()
     }
 
+    /// Has the head that is written next leave with the first of its body, in one piece, for a
+    /// body that follows at once. Over HTTP/2 it does nothing.
+    pub fn together(&self) {
+        self.together.store(true, Ordering::Relaxed);
+    }
+
     /// Runs `work` as part of a request on this connection.
     pub(super) async fn serve<W: Future>(self: Arc<Self>, work: W) -> W::Output {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.together.store(false, Ordering::Relaxed);
         CONNECTION.scope(self, work).await
     }
+}
+
+/// Whether what was written waits for what is written next: once for each
+/// [`Connection::together`], so that nothing waits for ever.
+pub(super) fn waits() -> bool {
+    CONNECTION
+        .try_with(|connection| {
+            connection.together.load(Ordering::Relaxed)
+                && connection.together.swap(false, Ordering::Relaxed)
+        })
+        .unwrap_or_default()
 }
 
 /// The connection that the request served by this task came by; `None` elsewhere.

@@ -22,7 +22,7 @@ use pingora::server::ShutdownWatch;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout};
 
@@ -113,6 +113,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
             sni: None,
             h2: false,
             requests: AtomicU64::new(0),
+            together: AtomicBool::new(false),
             shutdown,
         };
         let wire = match &self.tls {

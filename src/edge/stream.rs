@@ -2,9 +2,9 @@
 //! of it replayed, what follows it held back, and slow peers cut off. It is handed to pingora for
 //! a request and comes back after it.
 
-use super::Deadlines;
 use super::head::{Body, Head};
 use super::read_ahead::ReadAhead;
+use super::{Deadlines, connection};
 use bytes::{Buf as _, BytesMut};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
@@ -329,6 +329,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if connection::waits() {
+            return Poll::Ready(Ok(()));
+        }
         let result = match self.poll_drain(cx) {
             Poll::Ready(Ok(())) => Pin::new(self.io()?).poll_flush(cx),
             waiting @ (Poll::Pending | Poll::Ready(Err(_))) => waiting,

@@ -53,7 +53,7 @@ pub(super) async fn receive(
     }
     let ended = match (hook.mode, &hook.through) {
         (Mode::Through, Some(sender)) => {
-            super::through::pass(gate, context, route, sender, &admitted, payload).await
+            super::through::pass(gate, context, route, sender, admitted, payload).await
         }
         (Mode::Store | Mode::Through, _) => {
             keep(gate, context, (route, hook), admitted, payload).await
@@ -155,7 +155,7 @@ async fn keep(
         event: admitted.event,
         action: payload.action,
         repository: payload.repository,
-        headers: forwarded(context, route, &admitted.headers),
+        headers: forwarded(context, route, admitted.headers),
         body: payload.body,
         targets: hook.targets.clone(),
         window: hook.window,
@@ -187,7 +187,11 @@ async fn keep(
 }
 
 /// The headers to pass on, and who sent them to which public name.
-pub(super) fn forwarded(context: &Context, route: &Route, passed: &[Header]) -> Arc<[Header]> {
+pub(super) fn forwarded(
+    context: &Context,
+    route: &Route,
+    mut passed: Vec<Header>,
+) -> Arc<[Header]> {
     let connection = context.connection.as_ref();
     let client = connection.map(|connection| connection.client.to_string());
     let tls = connection.is_some_and(|connection| connection.tls.is_some());
@@ -196,11 +200,11 @@ pub(super) fn forwarded(context: &Context, route: &Route, passed: &[Header]) -> 
         ("x-forwarded-proto", if tls { "https" } else { "http" }),
         ("x-forwarded-host", route.key.host()),
     ];
-    let ours = ours.iter().map(|(name, value)| Header {
-        name: (*name).into(),
+    passed.extend(ours.map(|(name, value)| Header {
+        name: name.into(),
         value: value.as_bytes().into(),
-    });
-    passed.iter().cloned().chain(ours).collect()
+    }));
+    passed.into()
 }
 
 fn alarm(route: &Route, guid: &crate::types::Guid, id: DeliveryId, earlier: DeliveryId) {

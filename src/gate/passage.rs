@@ -160,7 +160,13 @@ pub(super) fn outwards(context: &mut Context, head: &mut ResponseHeader) -> Resu
         return Ok(());
     };
     match passage.permit.outwards(head) {
-        Ok(Body::Rewrite(scanner)) => passage.scanner = Some(scanner),
+        Ok(Body::Rewrite(scanner)) => {
+            passage.scanner = Some(scanner);
+            // Without its length the head would leave alone, in a record of its own.
+            if let Some(connection) = &context.connection {
+                connection.together();
+            }
+        }
         Ok(Body::Pass) => {}
         Err(Outwards::Head(error)) => return Err(error),
         Err(Outwards::Leak(leak)) => {

@@ -14,12 +14,12 @@ pub(super) async fn pass(
     context: &Context,
     route: &Route,
     sender: &Sender,
-    admitted: &Admitted,
+    admitted: Admitted,
     payload: Payload,
 ) -> Result<(Answer, Outcome), Refusal> {
     let parcel = Parcel {
         request: context.request,
-        headers: super::hook::forwarded(context, route, &admitted.headers),
+        headers: super::hook::forwarded(context, route, admitted.headers),
         body: payload.body,
     };
     let begun = tokio::time::Instant::now();

@@ -13,6 +13,7 @@ use crate::types::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// In lower case.
-    pub name: Box<str>,
+    pub name: Cow<'static, str>,
     /// As it came.
     pub value: Box<[u8]>,
 }

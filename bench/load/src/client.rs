@@ -26,6 +26,8 @@ pub struct Door {
     host: ServerName<'static>,
     tls: TlsConnector,
     turn: AtomicU8,
+    /// Room for what was not read yet, where it is to be little.
+    room: Option<u32>,
 }
 
 impl Door {
@@ -50,6 +52,7 @@ impl Door {
             host: ServerName::try_from(options.text("host")?.to_owned())?,
             tls: TlsConnector::from(Arc::new(config)),
             turn: AtomicU8::new(0),
+            room: crate::streams::room(options),
         })
     }
 
@@ -57,6 +60,9 @@ impl Door {
     pub async fn knock(&self) -> anyhow::Result<TlsStream<TcpStream>> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % ADDRESSES;
         let socket = TcpSocket::new_v4()?;
+        if let Some(room) = self.room {
+            socket.set_recv_buffer_size(room)?;
+        }
         socket.bind((Ipv4Addr::new(127, 0, 0, 2 + turn), 0).into())?;
         let stream = socket.connect(self.to).await.context("cannot connect")?;
         stream.set_nodelay(true)?;

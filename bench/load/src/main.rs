@@ -1,17 +1,22 @@
-//! The load that `bench/run` puts on each contestant, and the sink behind it.
+//! The load that `bench/run` puts on each contestant, and what stands behind it.
 //!
-//! Each mode but `sink` gets ready, says so by a line on standard output, waits for a line on
+//! Each mode but `sink` and `origin` gets ready, says so by a line on standard output, waits for a line on
 //! standard input, does its work, and prints one JSON object. Whoever measures reads the clocks of
 //! the contestant in between. An answer that was not expected ends it with exit code 1.
 
+mod body;
 mod client;
 mod closed;
+mod fetch;
 mod handshakes;
 mod idle;
+mod origin;
+mod pattern;
 mod payload;
 mod report;
 mod sink;
 mod steady;
+mod streams;
 
 use anyhow::{Context as _, anyhow, bail};
 use std::collections::HashMap;
@@ -29,8 +34,14 @@ hubgate-load MODE --KEY VALUE …
   steady      --clients N --rate R --seconds S --warm S   one request every 1/R s, whoever waits
   idle        --connections N                 one request on each, then silence
   handshakes  --clients N --seconds S         full handshakes, nothing else
-all but `sink`: --to A --host H --ca PEM; and all of these but `handshakes`: --secret S --body FILE
-  --event E --expect STATUS";
+  origin      --listen A --chain PEM --key PEM --inside ORIGIN --small FILE --large FILE
+                                              the service that is published; ends with its input
+  fetch       --clients N --seconds S --warm S --path P --document FILE --forbid TEXT
+                                              each client asks again when it has the document
+  streams     --clients N --bytes N --kind download|clone|upload|push --pace N [--seconds S]
+                                              a large body each; --pace: bytes a second, 0: all
+all but `sink` and `origin`: --to A --host H --ca PEM; `closed`, `steady` and `idle`: --secret S
+  --body FILE --event E --expect STATUS";
 
 fn main() -> ExitCode {
     match run() {
@@ -55,10 +66,13 @@ fn run() -> anyhow::Result<()> {
     runtime.block_on(async {
         match mode.as_str() {
             "sink" => sink::serve(options.parsed("listen")?).await,
-            "closed" => closed::run(&options).await,
+            "closed" => closed::hooks(&options).await,
             "steady" => steady::run(&options).await,
             "idle" => idle::run(&options).await,
             "handshakes" => handshakes::run(&options).await,
+            "origin" => origin::serve(&options).await,
+            "fetch" => closed::pages(&options).await,
+            "streams" => streams::run(&options).await,
             _ => bail!("no mode `{mode}`\n{USAGE}"),
         }
     })

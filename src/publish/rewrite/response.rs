@@ -161,19 +161,22 @@ impl Pending {
             edits.remove(name.clone());
             return Ok(());
         }
-        let mut changed = false;
-        let mut lines = Vec::new();
-        for line in head.headers.get_all(name) {
-            match self.line(name, line, rewritten, head)? {
+        // Most fields stay as they are, and cost no copy of their lines.
+        let mut changed: Option<Vec<HeaderValue>> = None;
+        let all = head.headers.get_all(name);
+        for (at, line) in all.iter().enumerate() {
+            let fate = self.line(name, line, rewritten, head)?;
+            if matches!(fate, Fate::Stay) && changed.is_none() {
+                continue;
+            }
+            let lines = changed.get_or_insert_with(|| all.iter().take(at).cloned().collect());
+            match fate {
                 Fate::Stay => lines.push(line.clone()),
-                Fate::Become(new) => {
-                    changed = true;
-                    lines.push(new);
-                }
-                Fate::Go => changed = true,
+                Fate::Become(new) => lines.push(new),
+                Fate::Go => {}
             }
         }
-        if changed {
+        if let Some(lines) = changed {
             edits.lines(name, lines);
         }
         Ok(())

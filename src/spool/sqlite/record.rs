@@ -36,7 +36,7 @@ pub(super) fn decode(mut blob: &[u8]) -> Option<Arc<[Header]>> {
         let (name, rest) = blob.split_at_checked(name)?;
         let (value, rest) = rest.split_at_checked(value)?;
         headers.push(Header {
-            name: std::str::from_utf8(name).ok()?.into(),
+            name: std::str::from_utf8(name).ok()?.to_owned().into(),
             value: value.into(),
         });
         blob = rest;

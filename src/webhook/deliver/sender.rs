@@ -24,6 +24,9 @@ use tokio_rustls::TlsConnector;
 const MOST_ANSWER: usize = 64 << 10;
 /// How long an idle connection is kept; shorter than what most servers keep theirs.
 const IDLE: Duration = Duration::from_secs(20);
+/// How many idle connections are kept. What passes through is not held to the target's
+/// `concurrency`: with fewer kept than are in use, each burst would dial most of them anew.
+const KEPT: usize = 256;
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -195,7 +198,7 @@ impl Sender {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(target.concurrency)
+            .pool_max_idle_per_host(target.concurrency.max(KEPT))
             .retry_canceled_requests(true)
             .build(dialer);
         Ok(Self {

@@ -120,6 +120,36 @@ fn a_server_that_says_nothing_or_no_http_does_not_hang_its_callers() {
 
 /// A body that stops in the middle must not look whole to the caller.
 #[test]
+fn a_document_with_nothing_in_it_keeps_nobody_waiting() {
+    world(async |world| {
+        let published = Published::open(&world, READS, "").await;
+        for (said, body) in [
+            (
+                &b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                   transfer-encoding: chunked\r\n\r\n0\r\n\r\n"[..],
+                "",
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0\r\n\r\n",
+                "",
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}",
+                "{}",
+            ),
+        ] {
+            let impostor = impostor(world.corp.server(&all_of(INTERNAL)), said).await;
+            let asker = published.asker(&world);
+            let asked = asker.get(url("/api/v3/user")).bearer_auth(TOKEN).send();
+            let answer = tokio::time::timeout(SOON, asked).await.unwrap().unwrap();
+            assert_eq!(answer.status(), 200);
+            assert_eq!(answer.text().await.unwrap(), body);
+            impostor.leave().await;
+        }
+    });
+}
+
+#[test]
 fn half_an_answer_is_not_passed_off_as_a_whole_one() {
     world(async |world| {
         let published = Published::open(&world, READS, "").await;

@@ -23,7 +23,7 @@ impl Resolve for Names {
 }
 
 fn parcel(body: impl Into<Bytes>) -> Parcel {
-    let header = |name: &str, value: &str| Header {
+    let header = |name: &'static str, value: &str| Header {
         name: name.into(),
         value: value.as_bytes().into(),
     };
