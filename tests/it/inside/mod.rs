@@ -235,7 +235,7 @@ fn known(headers: &HeaderMap) -> bool {
     [TOKEN, RECORDED_TOKEN].contains(&&*token)
 }
 
-fn whole(body: impl Into<Bytes>) -> Body {
+pub fn whole(body: impl Into<Bytes>) -> Body {
     Full::new(body.into())
         .map_err(|never| match never {})
         .boxed()
