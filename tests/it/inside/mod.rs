@@ -13,7 +13,7 @@ mod tests;
 use crate::world::{INTERNAL, SERVER, World, all_of};
 pub use api::{EXAMPLE, SECRET_REPOSITORY};
 use bytes::Bytes;
-pub use git::{commits, git};
+pub use git::{backend, bare, commits, git};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
