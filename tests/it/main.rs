@@ -32,6 +32,7 @@ mod publish;
 mod receivers;
 mod refusals;
 mod secrets;
+mod simulator;
 mod slow;
 mod stories;
 mod targets;

@@ -23,6 +23,9 @@ pub const PARTS: [&str; 5] = ["codeload", "raw", "media", "uploads", "avatars"];
 
 /// Where the server is.
 pub const SERVER: SocketAddr = at([10, 1, 0, 10]);
+/// Where github.com is, under these names.
+pub const DOTCOM: SocketAddr = at([192, 0, 2, 10]);
+pub const DOTCOM_NAMES: [&str; 3] = ["github.com", "api.github.com", "uploads.github.com"];
 /// Where clients find the public name: at the wire, which keeps what passes.
 pub const WIRE: SocketAddr = at([198, 51, 100, 10]);
 /// Where the gate is.
@@ -33,7 +36,7 @@ const WITHIN: &str = "HUBGATE_TEST_WORLD";
 const ENTER: &str = r#"
 set -e
 ip link set lo up
-for address in 10.1.0.10 198.51.100.10 198.51.100.20; do ip address add "$address/32" dev lo; done
+for address in 10.1.0.10 192.0.2.10 198.51.100.10 198.51.100.20; do ip address add "$address/32" dev lo; done
 mount --bind "$1" /etc/hosts
 shift
 exec "$@"
@@ -64,7 +67,9 @@ pub fn world<F: AsyncFnOnce(World)>(test: F) {
     let (_, name) = name.split_once("::").unwrap();
     let place = tempfile::tempdir().unwrap();
     let hosts = place.path().join("hosts");
-    std::fs::write(&hosts, names(&[(WIRE, PUBLIC), (SERVER, INTERNAL)])).unwrap();
+    let mut known = names(&[(WIRE, PUBLIC), (SERVER, INTERNAL)]);
+    known.push_str(&format!("{} {}\n", DOTCOM.ip(), DOTCOM_NAMES.join(" ")));
+    std::fs::write(&hosts, known).unwrap();
     let out = Command::new("unshare")
         .args(namespaces)
         .args(["sh", "-c", ENTER, "world"])
@@ -152,7 +157,7 @@ impl World {
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let mut asked = CertificateParams::default();
         asked.distinguished_name.push(DnType::CommonName, name);
         asked.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -13,7 +13,7 @@ mod tests;
 use crate::world::{INTERNAL, SERVER, World, all_of};
 pub use api::{EXAMPLE, SECRET_REPOSITORY};
 use bytes::Bytes;
-pub use git::{commits, git};
+pub use git::{backend, bare, commits, git};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
@@ -235,7 +235,7 @@ fn known(headers: &HeaderMap) -> bool {
     [TOKEN, RECORDED_TOKEN].contains(&&*token)
 }
 
-fn whole(body: impl Into<Bytes>) -> Body {
+pub fn whole(body: impl Into<Bytes>) -> Body {
     Full::new(body.into())
         .map_err(|never| match never {})
         .boxed()
