@@ -9,7 +9,7 @@ use super::translation::{Taken, Translation, optional};
 use super::url::RouteUrl;
 use crate::publish::profile::{Policy, Profiles};
 use crate::publish::{Allow, Browser, Place, Rewrite, Route, Service, scope};
-use crate::types::{Name, RouteKey, SecretSource};
+use crate::types::{Name, RepositoryPattern, RouteKey, SecretSource};
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use url::Url;
@@ -261,7 +261,7 @@ impl Translation<'_> {
             let text = "is empty, which admits no repository; expected some such as `acme/*`";
             self.wrong(key, text);
         }
-        let patterns: Vec<scope::Pattern> = self.parse_all(key, list);
+        let patterns: Vec<RepositoryPattern> = self.parse_all(key, list);
         scope::Limit::new(patterns.into_iter().collect())
     }
 

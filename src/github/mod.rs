@@ -2,3 +2,8 @@
 //! plain values and hands lists back.
 
 pub mod meta;
+mod site;
+mod token;
+
+pub use site::{Product, Site};
+pub use token::{Allowed, MOST_REPOSITORIES, Minted, Repositories, Scope};

@@ -1,7 +1,7 @@
 //! The top-level fields of a GraphQL query, each of which has to be inside.
 
 use super::field::{self, Place};
-use super::pattern::{Patterns, without_suffix};
+use crate::types::{RepositoryPatterns as Patterns, without_suffix};
 use super::{Directory, Question, Refusal, Verdict, node};
 use crate::publish::graphql::{Argument, Field, Kind, Operation};
 use crate::types::Repository;

@@ -2,6 +2,7 @@
 
 mod queries;
 
+use crate::types::RepositoryPattern as Pattern;
 use super::*;
 use async_trait::async_trait;
 use http::request;
