@@ -49,7 +49,10 @@ impl FromStr for Owner {
         if fits {
             Ok(Self(text.to_ascii_lowercase().into()))
         } else {
-            Err(ParseError::new(text, "an organization or a user such as `acme`"))
+            Err(ParseError::new(
+                text,
+                "an organization or a user such as `acme`",
+            ))
         }
     }
 }

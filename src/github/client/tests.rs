@@ -165,7 +165,8 @@ async fn a_limit_lasts_as_long_as_the_headers_say_in_their_order() {
         said("slow down"),
         said("You have exceeded a secondary rate limit."),
     );
-    let table: [(u16, &[(&str, &str)], &str, u64, bool); 7] = [
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+    let table: [(u16, Headers<'_>, &str, u64, bool); 7] = [
         (403, &both, &slow, 7, true),
         (429, &used_up, &slow, 90, true),
         (403, &skewed, &slow, 120, true),

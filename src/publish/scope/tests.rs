@@ -2,8 +2,8 @@
 
 mod queries;
 
-use crate::types::RepositoryPattern as Pattern;
 use super::*;
+use crate::types::RepositoryPattern as Pattern;
 use async_trait::async_trait;
 use http::request;
 use proptest::prelude::*;
