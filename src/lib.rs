@@ -4,6 +4,7 @@
 //! holds them.
 
 pub mod admin;
+pub mod apps;
 pub mod cli;
 pub mod config;
 pub mod edge;

@@ -2,6 +2,10 @@
 //! No logic: what a value means and whether it is right is judged where its section is translated,
 //! so every key is optional here.
 
+mod github;
+
+pub(super) use github::{App, Github};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -33,6 +37,10 @@ pub(super) struct File {
     pub(super) publish: Option<Vec<Publish>>,
     /// Access profiles besides those that are built in.
     pub(super) profile: Option<Vec<Profile>>,
+    /// GitHub hosts.
+    pub(super) github: Option<Vec<Github>>,
+    /// GitHub Apps whose keys are held here.
+    pub(super) app: Option<Vec<App>>,
     /// Where accepted deliveries are kept.
     pub(super) spool: Option<Spool>,
     /// How the gateway is watched and steered.

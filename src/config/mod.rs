@@ -3,11 +3,13 @@
 //! `layers` reads the files, `document` makes each fit the shape in `file`, the sections' files
 //! translate, `whole` judges what concerns several sections; `mistake` gathers all that is wrong.
 
+mod app;
 mod certificate;
 mod document;
 mod environment;
 mod file;
 mod gateway;
+mod github;
 mod key;
 mod layers;
 mod listen;
@@ -28,10 +30,13 @@ pub use mistake::{Mistake, Mistakes};
 pub use schema::schema;
 
 use crate::types::SecretSource;
-use crate::{admin, edge, publish as service, spool, telemetry, webhook as hook};
+use crate::{
+    admin, apps, edge, github as hub, publish as service, spool, telemetry, webhook as hook,
+};
 use environment::Environment;
 use layers::Layers;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use translation::{Taken, Translation};
 
@@ -52,6 +57,10 @@ pub struct Config {
     pub published: Vec<service::Route>,
     /// `[[profile]]`, beside those that are built in.
     pub profiles: service::profile::Profiles,
+    /// `[[github]]`.
+    pub sites: Vec<Arc<hub::Site>>,
+    /// `[[app]]`.
+    pub apps: Vec<apps::Settings>,
     /// `[spool]`.
     pub spool: spool::Settings,
     /// `[admin]`.
@@ -127,6 +136,8 @@ impl Config {
         let routes = translation.webhooks(layers, &mut sources, &mut taken);
         let profiles = translation.profiles(layers);
         let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
+        let sites = translation.sites(layers);
+        let apps = translation.apps(layers, &sites);
         let spool = translation.spool(layers, &gateway.state_dir);
         let admin = translation.admin(layers);
         let audit = translation.audit(layers);
@@ -164,6 +175,8 @@ impl Config {
                 .into_iter()
                 .filter_map(|found| found.route)
                 .collect(),
+            sites: sites.all,
+            apps,
             spool,
             admin,
             log,

@@ -9,7 +9,7 @@ use super::translation::{Taken, Translation, optional};
 use super::url::RouteUrl;
 use crate::publish::profile::{Policy, Profiles, Unfit};
 use crate::publish::{Allow, Browser, Place, Rewrite, Route, Service, never, scope};
-use crate::types::{Name, RouteKey, SecretSource};
+use crate::types::{Name, RepositoryPattern, RouteKey, SecretSource};
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use url::Url;
 /// A route, and what else is known of it.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// Where it stands.
+    pub(super) key: Key,
     /// The addresses that it answers at, and where they are written: `url`, then `hosts`.
     pub(super) urls: Vec<(Key, RouteUrl)>,
     /// The route, where all of it is right.
@@ -56,7 +58,7 @@ impl Translation<'_> {
             let (urls, places) = self.places(&key, publish, taken);
             let route = self.published_route(&key, publish, places, sources, profiles);
             if !urls.is_empty() {
-                found.push(Found { urls, route });
+                found.push(Found { key, urls, route });
             }
         }
         found
@@ -147,9 +149,8 @@ impl Translation<'_> {
         let header = publish.require_header.as_ref();
         let header =
             header.map(|header| self.required_header(&key.child("require_header"), header));
-        match publish.credentials {
-            None | Some(file::Credentials::Caller) => {}
-        }
+        let app = publish.credentials.as_ref();
+        let app = app.map(|text| self.credentials(&key.child("credentials"), text));
         let browser = match publish.browser {
             None => Browser::Judge,
             Some(file::Browser::Redirect) => Browser::Redirect,
@@ -171,6 +172,7 @@ impl Translation<'_> {
             for (name, given) in [
                 ("repositories", publish.repositories.is_some()),
                 ("browser", publish.browser.is_some()),
+                ("credentials", matches!(app, Some(Some(Some(_))))),
             ] {
                 if given {
                     let text = "is for a GitHub Enterprise Server, and `service` is `\"other\"`";
@@ -201,6 +203,7 @@ impl Translation<'_> {
             browser,
             timeout,
             websocket: publish.websocket.unwrap_or(false),
+            app: optional(app)?.flatten(),
             places,
         })
     }
@@ -218,6 +221,20 @@ impl Translation<'_> {
                 self.wrong(&at, text);
             }
         }
+    }
+
+    /// As whom requests go on: `Some(None)` as the caller.
+    fn credentials(&mut self, key: &Key, text: &str) -> Option<Option<Name>> {
+        if text == "caller" {
+            return Some(None);
+        }
+        let name = text.strip_prefix("app:").map(str::parse::<Name>);
+        if let Some(Ok(name)) = name {
+            return Some(Some(name));
+        }
+        let expected = "`caller`, or `app:` and the name of an App";
+        self.wrong(key, format!("found {}, expected {expected}", shown(text)));
+        None
     }
 
     fn rewrite(
@@ -240,7 +257,12 @@ impl Translation<'_> {
     }
 
     /// What may be done. While it is learned what is needed, that may be nothing yet.
-    fn allowed(&mut self, key: &Key, allow: Option<&OneOrMany>, learn: bool) -> Option<Allow> {
+    pub(super) fn allowed(
+        &mut self,
+        key: &Key,
+        allow: Option<&OneOrMany>,
+        learn: bool,
+    ) -> Option<Allow> {
         let expected = "a list of access profiles such as `[\"flow\"]`, or `\"everything\"`";
         let names = match self.required(key, allow, expected)? {
             OneOrMany::One(word) if word == EVERYTHING => return Some(Allow::Everything),
@@ -263,7 +285,7 @@ impl Translation<'_> {
     }
 
     /// The rules of the profiles that are named. Where `[[profile]]` is wrong, that is told there.
-    fn policy(
+    pub(super) fn policy(
         &mut self,
         key: &Key,
         allow: &Allow,
@@ -295,7 +317,7 @@ impl Translation<'_> {
             let text = "is empty, which admits no repository; expected some such as `acme/*`";
             self.wrong(key, text);
         }
-        let patterns: Vec<scope::Pattern> = self.parse_all(key, list);
+        let patterns: Vec<RepositoryPattern> = self.parse_all(key, list);
         scope::Limit::new(patterns.into_iter().collect())
     }
 

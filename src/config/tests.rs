@@ -1,5 +1,6 @@
 //! Tests of the configuration: a directory to read it from, and the rules by group.
 
+mod apps;
 mod bytes;
 mod layers;
 mod mistakes;

@@ -2,21 +2,27 @@
 //! Newtypes and parsing only; nothing here opens a socket or decides anything.
 
 mod address;
+mod app;
 mod clock;
 mod event;
 mod host;
 mod identity;
 mod name;
+mod pattern;
+mod permission;
 mod quantity;
 mod repository;
 mod secret;
 
 pub use address::ClientAddr;
+pub use app::{AppId, InstallationId, Owner};
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
 pub use event::{Action, EventName, EventPattern};
 pub use host::{Host, RouteKey};
 pub use identity::{DeliveryId, Guid, RequestId};
 pub use name::Name;
+pub use pattern::{RepositoryPattern, RepositoryPatterns, without_suffix};
+pub use permission::{Level, Permissions};
 pub use quantity::{ByteSize, Span};
 pub use repository::Repository;
 pub use secret::{Secret, SecretError, SecretSource};

@@ -32,6 +32,10 @@ fn load_shipped(text: &str, hosts: &[&str]) -> Result<Config, Mistakes> {
             "0123456789abcdef0123456789abcdef\n",
         );
     }
+    place.write(
+        "secrets/jira-sync.pem",
+        crate::apps::fake::pem("PRIVATE KEY", &crate::apps::fake::pkcs8(0)).expose(),
+    );
     let here = format!("{}/", place.directory.path().display());
     place.write("hubgate.toml", text.replace("/etc/hubgate/", &here));
     let secrets = place.path("secrets");

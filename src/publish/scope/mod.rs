@@ -16,18 +16,16 @@ mod directory;
 mod field;
 mod node;
 mod operation;
-mod pattern;
 mod query;
 mod refusal;
 
 pub use body::Body;
 pub use directory::{Ask, Directory, KEPT, ROOM, Silence};
 pub use operation::Crossings;
-pub use pattern::{Pattern, Patterns};
 pub use refusal::Refusal;
 
 use super::graphql;
-use crate::types::Repository;
+use crate::types::{Repository, RepositoryPatterns as Patterns, without_suffix};
 
 /// The limit of one route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +156,7 @@ impl Limit {
         if !self.patterns.admits(name) {
             return Verdict::Outside(Refusal::Outside);
         }
-        let bare = pattern::without_suffix(name);
+        let bare = without_suffix(name);
         match renames {
             Renames::Redirected => Verdict::Inside,
             Renames::Followed if directory.is_current(&bare) => Verdict::Inside,
@@ -229,7 +227,7 @@ pub async fn settle(
 /// The repository that a target names, once it is known.
 fn named(target: &Target, directory: &Directory) -> Option<Repository> {
     match target {
-        Target::Repository(name, _) => Some(pattern::without_suffix(name)),
+        Target::Repository(name, _) => Some(without_suffix(name)),
         Target::RepositoryId(id) => directory.repository(*id),
         Target::Owner(_) | Target::OwnerId(_) => None,
     }

@@ -1,10 +1,10 @@
 //! The top-level fields of a GraphQL query, each of which has to be inside.
 
 use super::field::{self, Place};
-use super::pattern::{Patterns, without_suffix};
 use super::{Directory, Question, Refusal, Verdict, node};
 use crate::publish::graphql::{Argument, Field, Kind, Operation};
 use crate::types::Repository;
+use crate::types::{RepositoryPatterns as Patterns, without_suffix};
 
 /// A mutation names what it changes by ids that do not say which repository they are in, so under
 /// a limit none can be shown to be inside.

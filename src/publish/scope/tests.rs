@@ -3,6 +3,7 @@
 mod queries;
 
 use super::*;
+use crate::types::RepositoryPattern as Pattern;
 use async_trait::async_trait;
 use http::request;
 use proptest::prelude::*;

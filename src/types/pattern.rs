@@ -1,25 +1,27 @@
-//! `repositories = ["acme/*", "acme/web-*"]`: which repositories are inside.
+//! `repositories = ["acme/*", "acme/web-*"]`: which repositories are inside of a limit.
 
-use crate::types::{ParseError, Repository};
+use super::{ParseError, Repository};
 use std::fmt;
 use std::str::FromStr;
 
 /// `owner/name` with `*` for any run of characters inside either part. Letters compare without
 /// regard to case, as GitHub compares them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern {
+pub struct RepositoryPattern {
     owner: Box<str>,
     name: Box<str>,
 }
 
-impl Pattern {
-    fn admits(&self, repository: &Repository) -> bool {
+impl RepositoryPattern {
+    /// Whether the repository is inside.
+    #[must_use]
+    pub fn admits(&self, repository: &Repository) -> bool {
         let name = bare(repository.name());
         fits(&self.owner, repository.owner()) && is_name(name) && fits(&self.name, name)
     }
 }
 
-impl FromStr for Pattern {
+impl FromStr for RepositoryPattern {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
@@ -50,17 +52,17 @@ impl FromStr for Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for RepositoryPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
     }
 }
 
-/// The repositories that a route is limited to. None admit none.
+/// The repositories that something is limited to. None admit none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Patterns(Box<[Pattern]>);
+pub struct RepositoryPatterns(Box<[RepositoryPattern]>);
 
-impl Patterns {
+impl RepositoryPatterns {
     /// Whether the repository is inside.
     #[must_use]
     pub fn admits(&self, repository: &Repository) -> bool {
@@ -82,14 +84,15 @@ impl Patterns {
     }
 }
 
-impl FromIterator<Pattern> for Patterns {
-    fn from_iter<I: IntoIterator<Item = Pattern>>(patterns: I) -> Self {
+impl FromIterator<RepositoryPattern> for RepositoryPatterns {
+    fn from_iter<I: IntoIterator<Item = RepositoryPattern>>(patterns: I) -> Self {
         Self(patterns.into_iter().collect())
     }
 }
 
 /// The repository that a name in a git URL means.
-pub(super) fn without_suffix(repository: &Repository) -> Repository {
+#[must_use]
+pub fn without_suffix(repository: &Repository) -> Repository {
     let text = repository.as_str();
     bare(text).parse().unwrap_or_else(|_| repository.clone())
 }

@@ -1,0 +1,124 @@
+//! The GitHub Apps whose keys are held here.
+//!
+//! `build` from the settings → `watch`: `reconcile` what GitHub says of keys and installations,
+//! again and again, and sooner when a webhook that was `observe`d says that something changed →
+//! `mint` a token for part of what an App may do. What leaves this room is tokens, and what is
+//! known of Apps; keys and the tokens for looking do not.
+
+mod app;
+mod key;
+mod known;
+mod lookout;
+mod memory;
+mod observe;
+mod reconcile;
+mod refusal;
+mod sign;
+
+pub use app::{App, REMEMBERED};
+pub use key::{Fingerprint, Key, KeyError};
+pub use known::{KeyState, Known, Side};
+pub use memory::{Condition, Standing};
+pub use refusal::{Refusal, Trouble};
+pub use sign::{Keyring, Sign, SignError};
+
+use crate::github::client::Unusable;
+use crate::github::{Client, Site};
+use crate::types::{AppId, Clock, Name, Secret};
+use memory::Memory;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// `[[app]]`, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What it is called here.
+    pub name: Name,
+    /// Its server.
+    pub site: Arc<Site>,
+    /// Its number there.
+    pub id: AppId,
+    /// Its keys, newest first; at least one.
+    pub keys: Vec<Key>,
+    /// What its deliveries are signed with: only what is signed with it is believed about its
+    /// installations. Absent: whatever a route takes.
+    pub webhook_secret: Option<Secret>,
+}
+
+/// All Apps, by name. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Apps(Arc<BTreeMap<Name, Arc<App>>>);
+
+impl Apps {
+    /// The Apps of a configuration. What `before` knew of those that stay the same App goes on.
+    /// Reads the sites' authorities; opens no connection.
+    ///
+    /// # Errors
+    /// Where a site's authorities or proxy cannot be used.
+    pub fn build(
+        settings: Vec<Settings>,
+        clock: &Arc<dyn Clock>,
+        before: Option<&Self>,
+    ) -> Result<Self, Unusable> {
+        let mut clients: BTreeMap<Name, Client> = BTreeMap::new();
+        let mut apps = BTreeMap::new();
+        for setting in settings {
+            let client = match clients.get(&setting.site.name) {
+                Some(client) => client.clone(),
+                None => {
+                    let client = Client::new(Arc::clone(&setting.site), Arc::clone(clock))?;
+                    clients.insert(setting.site.name.clone(), client.clone());
+                    client
+                }
+            };
+            let memory = before
+                .and_then(|apps| apps.memory(&setting))
+                .unwrap_or_default();
+            let keys: Vec<Fingerprint> = setting.keys.iter().map(Key::fingerprint).collect();
+            memory.keep_keys(&keys);
+            let app = App {
+                memory,
+                keys,
+                signer: Arc::new(setting.keys.into_iter().collect::<Keyring>()),
+                name: setting.name.clone(),
+                id: setting.id,
+                client,
+                webhook_secret: setting.webhook_secret,
+                clock: Arc::clone(clock),
+            };
+            apps.insert(setting.name, Arc::new(app));
+        }
+        Ok(Self(Arc::new(apps)))
+    }
+
+    /// What is known of an App, where it is the same one on the same server.
+    fn memory(&self, setting: &Settings) -> Option<Arc<Memory>> {
+        let app = self.0.get(&setting.name)?;
+        let same = app.id == setting.id
+            && app.site().web == setting.site.web
+            && app.site().product == setting.site.product;
+        same.then(|| Arc::clone(&app.memory))
+    }
+
+    /// The App of this name.
+    #[must_use]
+    pub fn app(&self, name: &Name) -> Option<&Arc<App>> {
+        self.0.get(name)
+    }
+
+    /// Every App, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
+        self.0.values()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

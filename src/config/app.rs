@@ -1,0 +1,105 @@
+//! `[[app]]`.
+
+use super::file;
+use super::github::Sites;
+use super::key::Key;
+use super::layers::Layers;
+use super::mistake::shown;
+use super::translation::{Taken, Translation, optional};
+use crate::apps;
+use crate::types::{AppId, Secret};
+use std::collections::BTreeMap;
+
+/// As many as GitHub lets an App have.
+const MOST_KEYS: usize = 25;
+
+impl Translation<'_> {
+    /// `[[app]]`.
+    pub(super) fn apps(&mut self, layers: &Layers, sites: &Sites) -> Vec<apps::Settings> {
+        let mut names = Taken::default();
+        let mut numbers = Taken::default();
+        let mut all = Vec::new();
+        for (key, app) in layers.list("app", |file| &file.app) {
+            let name = self.name(&key, app.name.as_ref(), &mut names);
+            let at = key.child("github");
+            let site = self
+                .required(&at, app.github.as_ref(), "the name of a `[[github]]`")
+                .and_then(|name| self.site(&at, name, sites));
+            let id = self.app_id(&key.child("id"), app);
+            let keys = self.app_keys(&key.child("keys"), app.keys.as_ref());
+            let secret = app.webhook_secret.as_ref();
+            let secret = secret.map(|text| self.hook_secret(&key.child("webhook_secret"), text));
+            if let (Some(site), Some(id)) = (&site, id) {
+                let word = format!("{id} at {}", site.name);
+                numbers.take(self, &key.child("id"), &word);
+            }
+            if let (Some(name), Some(site), Some(id), Some(keys), Some(webhook_secret)) =
+                (name, site, id, keys, optional(secret))
+            {
+                all.push(apps::Settings {
+                    name,
+                    site,
+                    id,
+                    keys,
+                    webhook_secret,
+                });
+            }
+        }
+        all
+    }
+
+    fn app_id(&mut self, key: &Key, app: &file::App) -> Option<AppId> {
+        let expected = "the App id that its settings at GitHub show, such as `12`";
+        let number = *self.required(key, app.id.as_ref(), expected)?;
+        match u64::try_from(number) {
+            Ok(number) if number > 0 => Some(AppId(number)),
+            _ => {
+                self.wrong(key, format!("found `{number}`, expected {expected}"));
+                None
+            }
+        }
+    }
+
+    fn app_keys(&mut self, key: &Key, list: Option<&Vec<String>>) -> Option<Vec<apps::Key>> {
+        let expected = "a list of secrets such as `[\"file:sync.pem\"]`";
+        let list = self.required(key, list, expected)?;
+        if list.is_empty() || list.len() > MOST_KEYS {
+            let number = list.len();
+            self.wrong(
+                key,
+                format!("has {number} keys, expected 1 to {MOST_KEYS}: {expected}"),
+            );
+            return None;
+        }
+        let mut keys = Vec::new();
+        let mut taken: BTreeMap<apps::Fingerprint, Key> = BTreeMap::new();
+        for (index, text) in list.iter().enumerate() {
+            let at = key.item(index);
+            let Some(found) = self.secret(&at, text) else {
+                continue;
+            };
+            match apps::Key::parse(&shown(text), &found.value) {
+                Ok(parsed) => {
+                    if let Some(other) = taken.insert(parsed.fingerprint(), at.clone()) {
+                        let other = other.seen_from(&at);
+                        self.wrong(&at, format!("is the same key as {other}"));
+                    }
+                    keys.push(parsed);
+                }
+                Err(why) => self.wrong(&at, why.to_string()),
+            }
+        }
+        (keys.len() == list.len()).then_some(keys)
+    }
+
+    fn hook_secret(&mut self, key: &Key, text: &str) -> Option<Secret> {
+        let source = self.long_secret(key, text)?;
+        match source.read() {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.wrong(key, why.to_string());
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The rules of `[[github]]` and `[[app]]`.
+
+use super::{Place, RIGHT};
+use crate::apps::fake::{pem, pkcs8};
+use crate::config::Config;
+use crate::github::Product;
+
+const APPS: &str = r#"
+[[github]]
+name = "ghes"
+url = "https://github.corp.internal"
+[[app]]
+name = "sync"
+github = "ghes"
+id = 12
+keys = ["file:sync.pem"]
+"#;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("sync.pem", pem("PRIVATE KEY", &pkcs8(0)).expose());
+    place.write("newer.pem", pem("PRIVATE KEY", &pkcs8(1)).expose());
+    place.write("odd.pem", "hunter2");
+    place.write_certificate("ca.pem", "ca.key", &["ca"]);
+    place
+}
+
+fn changed((from, to): (&str, &str)) -> String {
+    assert!(APPS.contains(from), "{from}");
+    format!("{RIGHT}{}", APPS.replacen(from, to, 1))
+}
+
+fn right(change: (&str, &str)) -> Config {
+    let config = place().read(&changed(change));
+    config.unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+const URL: &str = "\"https://github.corp.internal\"";
+const KEYS: &str = "[\"file:sync.pem\"]";
+
+#[test]
+fn what_is_written_of_hosts_and_apps_is_what_comes_out() {
+    let config = right((
+        URL,
+        "\"https://github.corp.internal:8443/\"\nca = \"ca.pem\"\nvia = \"http://proxy:3128\"",
+    ));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let site = &config.sites[0];
+    assert_eq!(site.product, Product::Server);
+    assert_eq!(site.api(), "https://github.corp.internal:8443/api/v3");
+    assert!(site.ca.as_ref().unwrap().ends_with("ca.pem"));
+    assert_eq!(site.via.as_ref().unwrap().as_str(), "http://proxy:3128/");
+    let app = &config.apps[0];
+    assert_eq!((app.name.as_str(), app.id.0), ("sync", 12));
+    assert_eq!(app.site.name.as_str(), "ghes");
+    assert!(app.webhook_secret.is_none());
+    let config = right((
+        KEYS,
+        "[\"file:newer.pem\", \"file:sync.pem\"]\nwebhook_secret = \"inline:of the App's own webhook\"",
+    ));
+    let app = &config.apps[0];
+    assert_eq!(app.keys.len(), 2);
+    let secret = app.webhook_secret.as_ref().unwrap();
+    assert_eq!(secret.expose(), b"of the App's own webhook");
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("BEGIN") && !shown.contains("own webhook"));
+}
+
+#[test]
+fn a_host_is_told_to_be_what_it_is() {
+    let table = [
+        (
+            "https://github.com",
+            Product::Cloud,
+            "https://api.github.com",
+        ),
+        (
+            "https://acme.ghe.com/",
+            Product::Cloud,
+            "https://api.acme.ghe.com",
+        ),
+        (
+            "https://ghe.example.com",
+            Product::Server,
+            "https://ghe.example.com/api/v3",
+        ),
+        (
+            "https://notghe.com",
+            Product::Server,
+            "https://notghe.com/api/v3",
+        ),
+    ];
+    for (url, product, api) in table {
+        let config = right((URL, &format!("{url:?}")));
+        let site = &config.sites[0];
+        assert_eq!((site.product, &*site.api()), (product, api), "{url}");
+    }
+    let config = right((URL, "\"http://github.corp.internal\""));
+    let warning = &config.warnings[0];
+    assert!(warning.contains("github[0].url: is http"), "{warning}");
+}
+
+#[test]
+fn a_host_or_an_app_that_is_wrong_says_where_and_what_would_be_right() {
+    const KEY: &str =
+        "expected the RSA private key of a GitHub App, as downloaded from its settings";
+    let only = "expected `https://github.com` or `https://SUB.ghe.com`";
+    let table = [
+        (URL, "\"https://api.github.com\"", format!("github[0].url: found `https://api.github.com`, {only}")),
+        (URL, "\"https://ghe.com\"", format!("github[0].url: found `https://ghe.com`, {only}")),
+        (URL, "\"https://api.acme.ghe.com\"", "github[0].url: found `https://api.acme.ghe.com`, expected the host of its pages, `https://SUB.ghe.com`".to_owned()),
+        (URL, "\"http://github.com\"", "github[0].url: found `http://github.com`, expected https".to_owned()),
+        (URL, "\"https://ghes/api/v3\"", "github[0].url: found `https://ghes/api/v3`, expected the host alone: where its API is follows from it".to_owned()),
+        (URL, "\"https://ghes\"\nvia = \"http://proxy/x\"", "github[0].via: found `http://proxy/x`, expected a proxy such as `http://proxy.corp.internal:3128`".to_owned()),
+        (URL, "\"https://ghes\"\nvia = \"proxy:3128\"", "github[0].via: `proxy:3128` does not begin with `https://` or `http://`; expected an address such as `https://hooks.example.com/jira`".to_owned()),
+        ("github = \"ghes\"", "github = \"gehs\"", "app[0].github: there is no `[[github]]` named `gehs`; did you mean `ghes`?".to_owned()),
+        ("github = \"ghes\"", "", "app[0].github: missing; expected the name of a `[[github]]`".to_owned()),
+        ("id = 12", "id = 0", "app[0].id: found `0`, expected the App id that its settings at GitHub show, such as `12`".to_owned()),
+        ("id = 12", "id = 12\nrecover = true", "app[0].recover: unknown key; expected `name`, `github`, `id`, `keys` or `webhook_secret`".to_owned()),
+        (KEYS, "[]", "app[0].keys: has 0 keys, expected 1 to 25: a list of secrets such as `[\"file:sync.pem\"]`".to_owned()),
+        (KEYS, "[\"file:odd.pem\"]", format!("app[0].keys[0]: `file:odd.pem` is no PEM; {KEY}")),
+        (KEYS, "[\"inline:hunter2\"]", format!("app[0].keys[0]: `inline:…` is no PEM; {KEY}")),
+        (KEYS, "[\"file:sync.pem\", \"file:sync.pem\"]", "app[0].keys[1]: is the same key as `app[0].keys[0]`".to_owned()),
+        (KEYS, "[\"file:none.pem\"]", "app[0].keys[0]: cannot read secret file `DIR/none.pem`: No such file or directory (os error 2)".to_owned()),
+    ];
+    let place = place();
+    for (from, to, expected) in table {
+        let Err(mistakes) = place.read(&changed((from, to))) else {
+            panic!("is taken for right: {to}");
+        };
+        let all: Vec<String> = mistakes
+            .iter()
+            .map(|mistake| format!("{}: {}", mistake.key, mistake.text))
+            .collect();
+        assert_eq!(place.without_directory(&all.join("\n")), expected, "{to}");
+    }
+}
+
+#[test]
+fn one_app_cannot_stand_there_twice() {
+    let second = r#"
+[[app]]
+name = "again"
+github = "ghes"
+id = 12
+keys = ["file:sync.pem"]
+"#;
+    let said = place().complaint(&format!("{}{second}", changed(("", ""))));
+    assert!(
+        said.contains("app[1].id: `12 at ghes` is taken by `app[0].id`"),
+        "{said}"
+    );
+}

@@ -1,0 +1,83 @@
+//! A GitHub host: where its pages, its API and its uploads are.
+
+use crate::types::Name;
+use std::path::PathBuf;
+use url::Url;
+
+/// Which product it is; they put their APIs in different places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// `github.com`, or an enterprise with data residency at `SUB.ghe.com`: the API has a host of
+    /// its own.
+    Cloud,
+    /// A GitHub Enterprise Server: the API is below `/api/v3`.
+    Server,
+}
+
+/// `[[github]]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// What it is called here.
+    pub name: Name,
+    /// What it is.
+    pub product: Product,
+    /// Where its pages and its repositories are.
+    pub web: Url,
+    /// The authorities that its certificate may come from; none: the system's.
+    pub ca: Option<PathBuf>,
+    /// The proxy by which it is reached.
+    pub via: Option<Url>,
+}
+
+impl Site {
+    /// The root of its REST API, without a slash at the end.
+    #[must_use]
+    pub fn api(&self) -> String {
+        match self.product {
+            Product::Cloud => self.beside("api."),
+            Product::Server => format!("{}/api/v3", self.root()),
+        }
+    }
+
+    /// Where GraphQL is asked.
+    #[must_use]
+    pub fn graphql(&self) -> String {
+        match self.product {
+            Product::Cloud => format!("{}/graphql", self.beside("api.")),
+            Product::Server => format!("{}/api/graphql", self.root()),
+        }
+    }
+
+    /// The root of uploads, without a slash at the end.
+    #[must_use]
+    pub fn uploads(&self) -> String {
+        match self.product {
+            Product::Cloud => self.beside("uploads."),
+            Product::Server => format!("{}/api/uploads", self.root()),
+        }
+    }
+
+    /// Where pages and repositories are, without a slash at the end.
+    #[must_use]
+    pub fn root(&self) -> String {
+        self.web.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// The page on which an App is installed.
+    #[must_use]
+    pub fn install_page(&self, slug: &str) -> String {
+        let kind = match self.product {
+            Product::Cloud => "apps",
+            Product::Server => "github-apps",
+        };
+        format!("{}/{kind}/{slug}/installations/new", self.root())
+    }
+
+    fn beside(&self, label: &str) -> String {
+        let root = self.root();
+        match root.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{label}{rest}"),
+            None => root,
+        }
+    }
+}
