@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod apps;
+pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod edge;

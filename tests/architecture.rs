@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rooms and their layers, as in `docs/ARCHITECTURE.md`.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("cli", 1),
     ("gateway", 2),
     ("config", 3),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("admin", 4),
     ("webhook", 5),
     ("publish", 5),
+    ("broker", 5),
     ("apps", 6),
     ("edge", 7),
     ("spool", 7),

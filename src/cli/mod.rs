@@ -1,5 +1,6 @@
 //! The command line: arguments to command to exit code, one thin file per command.
 
+mod caller;
 mod check;
 mod client;
 mod config;
@@ -45,6 +46,9 @@ enum Command {
     /// What access profiles let through
     #[command(subcommand)]
     Profile(profile::Command),
+    /// Callers of the broker
+    #[command(subcommand)]
+    Caller(caller::Command),
     /// Published services
     #[command(subcommand)]
     Publish(publish::Command),
@@ -73,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Deliveries(command) => deliveries::run(&command),
         Command::Profile(command) => profile::run(&command),
+        Command::Caller(command) => caller::run(&command),
         Command::Publish(command) => publish::run(&command),
         Command::Sources(arguments) => sources::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),

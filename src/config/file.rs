@@ -2,8 +2,10 @@
 //! No logic: what a value means and whether it is right is judged where its section is translated,
 //! so every key is optional here.
 
+mod broker;
 mod github;
 
+pub(super) use broker::{Broker, Caller, CallerGrant, GrantedPermissions, Oidc, Use};
 pub(super) use github::{App, Github};
 
 use schemars::JsonSchema;
@@ -41,6 +43,10 @@ pub(super) struct File {
     pub(super) github: Option<Vec<Github>>,
     /// GitHub Apps whose keys are held here.
     pub(super) app: Option<Vec<App>>,
+    /// Who may use Apps through the gateway.
+    pub(super) caller: Option<Vec<Caller>>,
+    /// Where callers are answered.
+    pub(super) broker: Option<Broker>,
     /// Where accepted deliveries are kept.
     pub(super) spool: Option<Spool>,
     /// How the gateway is watched and steered.
@@ -88,6 +94,23 @@ pub(super) struct Listen {
     /// Networks of load balancers: a PROXY protocol header (v1 or v2) is required of them, and
     /// connections from anywhere else are dropped. Absent: no such header is read.
     pub(super) proxy_protocol: Option<Vec<String>>,
+    /// A PEM file of the authorities that clients' certificates may come from; clients are asked
+    /// for one then. Needs `tls`. A relative path starts at this file's directory.
+    pub(super) client_ca: Option<String>,
+    /// `"optional"`: a client may come without a certificate; `"required"`: it may not. Needs
+    /// `client_ca`.
+    #[schemars(extend("default" = "optional"))]
+    pub(super) client_auth: Option<ClientAuth>,
+}
+
+/// Whether a client certificate is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ClientAuth {
+    /// A client may come without one.
+    Optional,
+    /// It may not.
+    Required,
 }
 
 /// What a listener is limited to.
@@ -293,9 +316,10 @@ pub(super) struct Publish {
     pub(super) rewrite: Option<Rewrite>,
     /// More hosts, internal = public: `{ "codeload.github.corp.internal" = "codeload.ghe.example.com" }`.
     pub(super) hosts: Option<BTreeMap<String, String>>,
-    /// `"caller"`: requests pass with the caller's own credentials.
-    #[schemars(extend("default" = "caller"))]
-    pub(super) credentials: Option<Credentials>,
+    /// `"caller"`: requests pass with the caller's own credentials; `"app:NAME"`: callers are known
+    /// by `[[caller]]`, and their requests go on as that App, within their grants.
+    #[schemars(extend("default" = "caller"), regex(pattern = "^(caller|app:[a-z0-9-]{1,63})$"))]
+    pub(super) credentials: Option<String>,
     /// Let everything pass that is not denied for all, and record what a profile would need.
     #[schemars(extend("default" = false))]
     pub(super) learn: Option<bool>,
@@ -332,14 +356,6 @@ pub(super) enum Rewrite {
     Host,
     /// Nowhere.
     None,
-}
-
-/// Whose credentials a request goes on with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Credentials {
-    /// The caller's own.
-    Caller,
 }
 
 /// What becomes of pages for employees' browsers.

@@ -3,8 +3,9 @@
 use super::file;
 use super::key::Key;
 use super::layers::Layers;
-use super::translation::{Taken, Translation};
-use crate::edge::Listener;
+use super::mistake::shown;
+use super::translation::{Taken, Translation, optional};
+use crate::edge::{Clients, Listener};
 
 impl Translation<'_> {
     /// `[[listen]]`, each with where it stands.
@@ -67,6 +68,7 @@ impl Translation<'_> {
             let instead = "the addresses of the load balancers";
             self.networks(&key.child("proxy_protocol"), networks, instead)
         });
+        let clients = self.clients(key, listen, tls);
         Some(Listener {
             name: name?,
             address: address?,
@@ -74,6 +76,37 @@ impl Translation<'_> {
             h2,
             redirect,
             proxy_protocol,
+            clients: optional(clients)?,
         })
+    }
+
+    /// Whose certificates are asked for.
+    fn clients(&mut self, key: &Key, listen: &file::Listen, tls: bool) -> Option<Option<Clients>> {
+        let Some(path) = &listen.client_ca else {
+            if listen.client_auth.is_some() {
+                let text = "has no effect without `client_ca`, the authorities of the clients";
+                self.wrong(&key.child("client_auth"), text);
+            }
+            return None;
+        };
+        let at = key.child("client_ca");
+        if !tls {
+            let text = "client certificates need TLS; expected `tls = true`";
+            self.wrong(&at, text);
+        }
+        let found = self.certificates(&at, path);
+        if let Some((path, certificates)) = &found {
+            for certificate in certificates {
+                let added = rustls::RootCertStore::empty().add(certificate.clone());
+                if let Err(why) = added {
+                    let path = shown(&path.to_string_lossy());
+                    self.wrong(&at, format!("{path} cannot be used: {why}"));
+                }
+            }
+        }
+        Some(found.map(|(_, authorities)| Clients {
+            authorities,
+            required: listen.client_auth == Some(file::ClientAuth::Required),
+        }))
     }
 }

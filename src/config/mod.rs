@@ -4,6 +4,7 @@
 //! translate, `whole` judges what concerns several sections; `mistake` gathers all that is wrong.
 
 mod app;
+mod caller;
 mod certificate;
 mod document;
 mod environment;
@@ -26,6 +27,7 @@ mod url;
 mod webhook;
 mod whole;
 
+pub use caller::{Broker, Granted};
 pub use mistake::{Mistake, Mistakes};
 pub use schema::schema;
 
@@ -61,6 +63,10 @@ pub struct Config {
     pub sites: Vec<Arc<hub::Site>>,
     /// `[[app]]`.
     pub apps: Vec<apps::Settings>,
+    /// `[[caller]]`.
+    pub callers: Vec<Granted>,
+    /// `[broker]`.
+    pub broker: Option<Broker>,
     /// `[spool]`.
     pub spool: spool::Settings,
     /// `[admin]`.
@@ -138,13 +144,19 @@ impl Config {
         let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
         let sites = translation.sites(layers);
         let apps = translation.apps(layers, &sites);
+        let (broker_url, broker) = translation.broker(layers, &mut sources, &mut taken);
+        let callers = translation.callers(layers, profiles.as_ref());
+        translation.judge_apps(layers, &published, &apps);
         let spool = translation.spool(layers, &gateway.state_dir);
         let admin = translation.admin(layers);
         let audit = translation.audit(layers);
         let log = translation.log(layers);
         let urls = routes.iter().map(|found| (&found.key, &found.url));
         let places = published.iter().flat_map(|found| &found.urls);
-        let urls: Vec<_> = urls.chain(places.map(|(key, url)| (key, url))).collect();
+        let brokers = broker_url.iter();
+        let urls: Vec<_> = urls
+            .chain(places.chain(brokers).map(|(key, url)| (key, url)))
+            .collect();
         translation.judge_doors(&listeners, &certificates.hosts, &urls);
         translation.judge_unused(&sources);
         let section = layers.table("admin", |file| &file.admin);
@@ -177,6 +189,8 @@ impl Config {
                 .collect(),
             sites: sites.all,
             apps,
+            callers,
+            broker,
             spool,
             admin,
             log,

@@ -2,6 +2,7 @@
 
 mod apps;
 mod bytes;
+mod callers;
 mod layers;
 mod mistakes;
 mod publish;

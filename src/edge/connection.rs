@@ -22,6 +22,9 @@ pub struct Connection {
     pub tls: Option<&'static str>,
     /// The host that the client asked for in its handshake.
     pub sni: Option<Box<str>>,
+    /// The URI and DNS names of the client's certificate, which the listener's authorities issued;
+    /// none where it showed none.
+    pub names: Box<[Box<str>]>,
     /// Whether it speaks HTTP/2.
     pub h2: bool,
     pub(super) requests: AtomicU64,

@@ -111,6 +111,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
             local,
             tls: None,
             sni: None,
+            names: Box::default(),
             h2: false,
             requests: AtomicU64::new(0),
             together: AtomicBool::new(false),
@@ -160,6 +161,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
             .and_then(|suite| suite.suite().as_str());
         known.tls = version;
         known.sni = session.server_name().map(Into::into);
+        known.names = super::tls::names(session.peer_certificates());
         known.h2 = session.alpn_protocol() == Some(b"h2");
         let digest = SslDigest::new(
             cipher.unwrap_or_default(),

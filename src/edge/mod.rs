@@ -30,6 +30,7 @@ pub use tls::{Tls, TlsError};
 
 use crate::types::Name;
 use ipnet::IpNet;
+use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -48,6 +49,17 @@ pub struct Listener {
     pub redirect: bool,
     /// Load balancers whose PROXY headers are required; connections from others are dropped.
     pub proxy_protocol: Option<Vec<IpNet>>,
+    /// Whose client certificates are asked for; none: no certificate is.
+    pub clients: Option<Clients>,
+}
+
+/// `client_ca` and `client_auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clients {
+    /// The authorities that a client's certificate must come from. At least one.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// Whether a client without a certificate is turned away.
+    pub required: bool,
 }
 
 /// How long a client may take over each thing.

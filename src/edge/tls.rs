@@ -1,20 +1,27 @@
 //! The TLS that we speak: versions, protocols, resumption, and which certificate for which name.
 
+use super::Clients;
 use super::certificate::Store;
 use super::read_ahead::ReadAhead;
 use arc_swap::ArcSwap;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{Acceptor, ServerSessionMemoryCache};
-use rustls::{ServerConfig, version};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{Acceptor, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig, version};
+use rustls_pki_types::CertificateDer;
 use std::io;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use x509_parser::extensions::GeneralName;
 
 /// Sessions kept for TLS 1.2 clients that resume by id, as few still do; tickets keep nothing
 /// here.
 const SESSIONS: usize = 1_024;
+
+/// Names of one client certificate that are looked at.
+const MOST_NAMES: usize = 64;
 
 /// A fatal alert of this kind, in a record of its own (RFC 8446 section 6.2).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
@@ -23,6 +30,7 @@ const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 #[derive(Debug)]
 pub struct Tls {
     store: Arc<Store>,
+    clients: Option<Clients>,
     configs: ArcSwap<Configs>,
 }
 
@@ -36,17 +44,28 @@ struct Configs {
 
 /// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up TLS: {0}")]
-pub struct TlsError(#[from] rustls::Error);
+pub enum TlsError {
+    /// Something that the library needs is not there.
+    #[error("cannot set up TLS: {0}")]
+    Library(#[from] rustls::Error),
+    /// The certificates of `client_ca` are no authorities.
+    #[error("cannot use the authorities of `client_ca`: {0}")]
+    Clients(String),
+}
 
 impl Tls {
-    /// TLS with the certificates of `store`.
+    /// TLS with the certificates of `store`, asking for those of `clients`.
     ///
     /// # Errors
-    /// Where the cryptographic library has no randomness for ticket keys.
-    pub fn new(store: Arc<Store>) -> Result<Arc<Self>, TlsError> {
-        let configs = ArcSwap::from_pointee(Configs::new(&store)?);
-        Ok(Arc::new(Self { store, configs }))
+    /// Where the cryptographic library has no randomness for ticket keys, or the authorities of
+    /// clients cannot be used.
+    pub fn new(store: Arc<Store>, clients: Option<Clients>) -> Result<Arc<Self>, TlsError> {
+        let configs = ArcSwap::from_pointee(Configs::new(&store, clients.as_ref())?);
+        Ok(Arc::new(Self {
+            store,
+            clients,
+            configs,
+        }))
     }
 
     /// The configuration for now. One that was made for other certificates is made anew, so that
@@ -54,7 +73,7 @@ impl Tls {
     fn config(&self, h2: bool) -> Arc<ServerConfig> {
         let mut configs = self.configs.load_full();
         if configs.generation != self.store.generation() {
-            match Configs::new(&self.store) {
+            match Configs::new(&self.store, self.clients.as_ref()) {
                 Ok(new) => {
                     configs = Arc::new(new);
                     self.configs.store(Arc::clone(&configs));
@@ -97,12 +116,12 @@ impl Tls {
 }
 
 impl Configs {
-    fn new(store: &Arc<Store>) -> Result<Self, TlsError> {
+    fn new(store: &Arc<Store>, clients: Option<&Clients>) -> Result<Self, TlsError> {
         let generation = store.generation();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier(clients)?)
             .with_cert_resolver(Arc::clone(store) as _);
         config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         config.ticketer = aws_lc_rs::Ticketer::new()?;
@@ -115,6 +134,50 @@ impl Configs {
             http2: Arc::new(http2),
         })
     }
+}
+
+/// Who judges clients' certificates.
+fn verifier(clients: Option<&Clients>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let Some(clients) = clients else {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    };
+    let wrong = |why: String| TlsError::Clients(why);
+    let mut roots = RootCertStore::empty();
+    for authority in &clients.authorities {
+        let added = roots.add(authority.clone());
+        added.map_err(|why| wrong(why.to_string()))?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if clients.required {
+        builder
+    } else {
+        builder.allow_unauthenticated()
+    };
+    builder.build().map_err(|why| wrong(why.to_string()))
+}
+
+/// The URI and DNS names of a client's certificate, whose chain was verified in the handshake.
+pub(super) fn names(certificates: Option<&[CertificateDer<'static>]>) -> Box<[Box<str>]> {
+    let Some(leaf) = certificates.and_then(<[_]>::first) else {
+        return Box::default();
+    };
+    let Ok((_, leaf)) = x509_parser::parse_x509_certificate(leaf) else {
+        return Box::default();
+    };
+    let Ok(Some(names)) = leaf.subject_alternative_name() else {
+        return Box::default();
+    };
+    let each = names.value.general_names.iter();
+    let mut found = Vec::new();
+    for name in each.take(MOST_NAMES) {
+        if let GeneralName::URI(text) = name {
+            found.push(Box::from(*text));
+        } else if let GeneralName::DNSName(text) = name {
+            found.push(text.to_ascii_lowercase().into_boxed_str());
+        }
+    }
+    found.into_boxed_slice()
 }
 
 /// Why a handshake failed, as metrics name it.

@@ -30,6 +30,15 @@ impl Inquiry {
     /// # Errors
     /// Where its authorities cannot be used.
     pub fn new(service: &Url, authorities: Option<&Path>) -> Result<Self, String> {
+        let api = format!("{}{API}", service.as_str().trim_end_matches('/'));
+        Self::at(api, authorities)
+    }
+
+    /// A way to ask the server whose API is at `api`, without a slash at the end.
+    ///
+    /// # Errors
+    /// Where its authorities cannot be used.
+    pub fn at(api: String, authorities: Option<&Path>) -> Result<Self, String> {
         let mut client = reqwest::Client::builder()
             .user_agent(concat!("hubgate/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -45,7 +54,7 @@ impl Inquiry {
         }
         Ok(Self {
             client: client.build().map_err(|fault| fault.to_string())?,
-            api: format!("{}{API}", service.as_str().trim_end_matches('/')),
+            api,
         })
     }
 

@@ -56,6 +56,12 @@ pub struct Note {
     pub operation: Option<Box<str>>,
     /// The rule that decided, and the profile it stands in.
     pub rule: Option<Box<str>>,
+    /// The caller who asked for an App's token or used it.
+    pub caller: Option<Name>,
+    /// The App.
+    pub app: Option<Name>,
+    /// The token that the request went on with, or that was handed out: base64 of its SHA-256.
+    pub token: Option<Box<str>>,
     /// Bytes of body read.
     pub bytes: u64,
     /// Bytes of body answered.
@@ -124,18 +130,23 @@ impl Context {
             host: note.host,
             method: method.to_string(),
             path: shown(path),
-            route: note.route,
+            route: note.route.map(Into::into),
             decision: outcome.decision,
             reason: outcome.reason,
             status: outcome.status.as_u16(),
-            event: note.event.map(|event| event.to_string()),
-            action: note.action.map(|action| action.to_string()),
-            repository: note.repository.map(|repository| repository.to_string()),
-            guid: note.guid.map(|guid| guid.to_string()),
+            event: note.event.map(|event| event.to_string().into()),
+            action: note.action.map(|action| action.to_string().into()),
+            repository: note
+                .repository
+                .map(|repository| repository.to_string().into()),
+            guid: note.guid.map(|guid| guid.to_string().into()),
             secret: note.secret,
             delivery: note.delivery,
             operation: note.operation,
             rule: note.rule,
+            caller: note.caller,
+            app: note.app,
+            token: note.token,
             bytes: note.bytes,
             sent: note.sent,
             took_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),

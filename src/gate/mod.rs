@@ -5,6 +5,7 @@
 
 pub mod ask;
 mod context;
+pub mod desk;
 mod flight;
 mod hook;
 mod passage;
@@ -12,8 +13,10 @@ mod permit;
 mod refuse;
 pub mod route;
 pub mod service;
+mod subject;
 mod through;
 pub mod upstream;
+mod vend;
 
 pub use context::Context;
 pub use flight::Flight;
@@ -29,6 +32,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use context::Outcome;
 use passage::Passage;
+use permit::Again;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::prelude::{Error, ErrorType, HttpPeer};
@@ -105,6 +109,9 @@ impl Gate {
             Way::Publish(service, place) => {
                 permit::authorize(self, session, context, service, *place).await
             }
+            Way::Vend(desk, base) => vend::answer(session, context, desk, base)
+                .await
+                .map(|(answer, outcome)| Passed::Answered(answer, outcome)),
         }
     }
 
@@ -128,7 +135,7 @@ impl Gate {
             head.insert_header(http::header::CONTENT_TYPE, &**content_type)?;
         }
         if let Some((name, value)) = &answer.extra {
-            head.insert_header(name.clone(), *value)?;
+            head.insert_header(name.clone(), value.clone())?;
         }
         if let Some(location) = &answer.location {
             head.insert_header(http::header::LOCATION, location.clone())?;
@@ -200,7 +207,7 @@ impl ProxyHttp for Gate {
         _session: &mut Session,
         context: &mut Context,
     ) -> Result<Box<HttpPeer>, Box<Error>> {
-        passage::dial(context.passage.as_deref_mut()).await
+        passage::dial(context).await
     }
 
     fn fail_to_connect(
@@ -211,6 +218,28 @@ impl ProxyHttp for Gate {
         error: Box<Error>,
     ) -> Box<Error> {
         passage::try_another(context.passage.as_deref_mut(), error)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        context: &mut Context,
+        reused: bool,
+    ) -> Box<Error> {
+        // A request whose token was refused comes again with another; whether it can was judged
+        // when that was decided.
+        if passage::comes_again(context.passage.as_deref()) {
+            error.set_retry(true);
+        } else if !session.req_header().method.is_idempotent()
+            || session.as_ref().retry_buffer_truncated()
+        {
+            error.set_retry(false);
+        } else {
+            error.retry.decide_reuse(reused);
+        }
+        error
     }
 
     async fn upstream_request_filter(
@@ -235,11 +264,15 @@ impl ProxyHttp for Gate {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         head: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<(), Box<Error>> {
-        passage::outwards(context, head)
+        let can = Again {
+            whole: !session.as_ref().retry_buffer_truncated(),
+            idempotent: session.req_header().method.is_idempotent(),
+        };
+        passage::outwards(context, head, can)
     }
 
     fn response_body_filter(

@@ -3,7 +3,7 @@
 
 use super::context::{Context, Outcome};
 use super::flight::Seat;
-use super::permit::{Document, Outwards, Permit, Told};
+use super::permit::{Again, Document, Outwards, Permit, Told};
 use super::refuse::Refusal;
 use crate::publish::rewrite::{Body, Scanner};
 use bytes::{Bytes, BytesMut};
@@ -27,6 +27,8 @@ pub(super) struct Passage {
     upload: Upload,
     scanner: Option<Scanner>,
     refused: Option<Refusal>,
+    /// Its token was refused, and it comes again with another.
+    again: bool,
 }
 
 /// A request's body.
@@ -52,6 +54,7 @@ impl Passage {
             upload,
             scanner: None,
             refused: None,
+            again: false,
         }
     }
 
@@ -81,11 +84,26 @@ impl Passage {
 }
 
 /// Whom to dial. What was not permitted is not dialled.
-pub(super) async fn dial(passage: Option<&mut Passage>) -> Result<Box<HttpPeer>, Box<Error>> {
+pub(super) async fn dial(context: &mut Context) -> Result<Box<HttpPeer>, Box<Error>> {
+    let mut taken = context.passage.take();
+    let dialled = dialled(context, taken.as_deref_mut()).await;
+    context.passage = taken;
+    dialled
+}
+
+async fn dialled(
+    context: &mut Context,
+    passage: Option<&mut Passage>,
+) -> Result<Box<HttpPeer>, Box<Error>> {
     let Some(passage) = passage else {
         let status = ErrorType::HTTPStatus(StatusCode::NOT_FOUND.as_u16());
         return Err(Error::explain(status, "a request without a permit"));
     };
+    if std::mem::take(&mut passage.again)
+        && let Err(refusal) = passage.permit.renew(context).await
+    {
+        return Err(passage.refuse(refusal));
+    }
     // What was read for an attempt that failed comes again.
     if let Upload::Judge(_, held, _) = &mut passage.upload {
         held.clear();
@@ -104,6 +122,11 @@ pub(super) fn try_another(passage: Option<&mut Passage>, mut error: Box<Error>) 
         tracing::info!(route = %passage.permit.route(), "a published service does not answer: {error}");
     }
     error
+}
+
+/// Whether the request is made again with another token.
+pub(super) fn comes_again(passage: Option<&Passage>) -> bool {
+    passage.is_some_and(|passage| passage.again)
 }
 
 /// Puts a request's head into the words of the inside.
@@ -155,11 +178,15 @@ pub(super) async fn upload(
 }
 
 /// Puts an answer's head into the words of the outside.
-pub(super) fn outwards(context: &mut Context, head: &mut ResponseHeader) -> Result<(), Box<Error>> {
+pub(super) fn outwards(
+    context: &mut Context,
+    head: &mut ResponseHeader,
+    can: Again,
+) -> Result<(), Box<Error>> {
     let Some(passage) = context.passage.as_deref_mut() else {
         return Ok(());
     };
-    match passage.permit.outwards(head) {
+    match passage.permit.outwards(head, can) {
         Ok(Body::Rewrite(scanner)) => {
             passage.scanner = Some(scanner);
             // Without its length the head would leave alone, in a record of its own.
@@ -169,6 +196,12 @@ pub(super) fn outwards(context: &mut Context, head: &mut ResponseHeader) -> Resu
         }
         Ok(Body::Pass) => {}
         Err(Outwards::Head(error)) => return Err(error),
+        Err(Outwards::Refused(refusal)) => return Err(passage.refuse(refusal)),
+        Err(Outwards::Again) => {
+            passage.again = true;
+            let status = ErrorType::HTTPStatus(head.status.as_u16());
+            return Err(Error::explain(status, "another token is tried"));
+        }
         Err(Outwards::Leak(leak)) => {
             let route = passage.permit.route();
             tracing::warn!(%route, request = %context.request, "an answer was held back: {leak}");

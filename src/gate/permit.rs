@@ -1,23 +1,29 @@
 //! The evidence that a request may go to a service, and what it allows: to dial, to put heads into
 //! the other side's words. There is no other way to a [`Permit`] than [`authorize`].
 
+mod as_app;
+mod words;
+
+pub(super) use as_app::Again;
+pub(super) use words::Outwards;
+
 use super::context::{Context, Outcome};
+use super::desk::{Bearer, Party};
 use super::passage::Passage;
 use super::refuse::{Answer, Refusal};
 use super::service::{Place, Service};
+use super::subject::{About, repository, speaks_git, surface};
 use super::{Gate, Passed};
 use crate::publish::asked::{self, Asked, Wanted, What};
-use crate::publish::operation::{Access, Subject};
+use crate::publish::operation::Access;
 use crate::publish::profile::{Circumstances, Decision};
-use crate::publish::rewrite::{Arrival, Body, Edit, Edits, Leak, Pending, Surface, request};
+use crate::publish::rewrite::{Pending, Surface};
 use crate::publish::{self, Browser, graphql, scope};
-use crate::types::{Repository, RouteKey, Timestamp};
+use crate::types::{RouteKey, Timestamp};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use http::uri::Uri;
 use http::{Method, StatusCode};
-use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::prelude::{Error, ErrorType, HttpPeer};
+use pingora::prelude::HttpPeer;
 use pingora::proxy::Session;
 use std::sync::Arc;
 
@@ -35,6 +41,12 @@ pub(super) struct Permit {
     /// What the document told.
     told: Option<Told>,
     pending: Option<Pending>,
+    /// Who asks as an App, and under which grant.
+    party: Option<Party>,
+    /// The App's token that the request goes on with.
+    bearer: Option<Bearer>,
+    /// How often GitHub refused a token.
+    refused: u32,
 }
 
 /// What is known of a request once its document was read, for audit.
@@ -69,6 +81,14 @@ pub(super) async fn authorize(
 ) -> Result<Passed, Refusal> {
     let head: &http::request::Parts = session.req_header();
     carries(service, &head.headers)?;
+    let caller = match &service.brokered {
+        None => None,
+        Some(brokered) => {
+            context.note.app = Some(brokered.app.clone());
+            let known = brokered.desk.identify(&head.headers, context).await;
+            Some(known.map_err(Refusal::Broker)?.index)
+        }
+    };
     let asked = read(service, place, head)?;
     context.note.operation = Some(asked.name().into());
     context.note.repository = repository(asked.subject());
@@ -88,7 +108,14 @@ pub(super) async fn authorize(
         circumstances,
         received: context.received,
         told: None,
+        party: None,
+        bearer: None,
+        refused: 0,
     };
+    let about = About::of(&asked);
+    if let Some(caller) = caller {
+        permit.enter(caller, &asked, &about, head).await?;
+    }
     match asked.wants() {
         Some(wanted) => {
             if wanted == Wanted::Graphql {
@@ -96,16 +123,18 @@ pub(super) async fn authorize(
             } else if head.headers.contains_key(http::header::CONTENT_ENCODING) {
                 return Err(Refusal::DocumentEncoded);
             }
-            permit.document = Some(Document::Asked(Box::new(asked), wanted));
+            permit.document = Some(Document::Asked(Box::new(asked.clone()), wanted));
         }
         None => {
             let decision = permit.decide(&asked);
             context.note.rule = rule(&decision);
             allowed(&decision)?;
-            permit.document = permit.within(&asked, head).await?.map(Document::Scope);
+            let body = permit.within(&asked, &about, head).await?;
+            permit.document = body.map(Document::Scope).or(permit.document);
             permit.learn(&asked);
         }
     }
+    permit.fetch(context, &asked, &about).await?;
     if permit.document.is_some() {
         permit.head = Some(session.req_header().as_owned_parts());
     }
@@ -178,18 +207,6 @@ const fn refused_graphql(refusal: graphql::Refusal) -> Refusal {
     Refusal::Publish(publish::Refusal::Graphql(refusal))
 }
 
-fn surface(asked: &Asked) -> Surface {
-    match asked.what() {
-        // Where a redirect of the API leads, bytes are served.
-        What::Operation(_) if asked.path().segment(0) != "api" => Surface::Git,
-        What::Operation(_) | What::Unknown | What::Graphql(_) | What::Token => Surface::Api,
-        What::Git(_) => Surface::Git,
-        What::Lfs(None) => Surface::Api,
-        What::Lfs(Some(_)) => Surface::Git,
-        What::Page | What::Tool | What::Other => Surface::Page,
-    }
-}
-
 impl Permit {
     /// The route, for logs.
     pub(super) fn route(&self) -> &RouteKey {
@@ -234,8 +251,10 @@ impl Permit {
                 };
                 let asked = asked.as_ref().clone().with_access(access);
                 self.settle(&asked)?;
-                self.ask(&head, |limit, known| limit.judge_graphql(&read, known))
-                    .await?;
+                for limit in self.limits() {
+                    self.ask(&head, |known| limit.judge_graphql(&read, known))
+                        .await?;
+                }
                 self.learn(&asked);
             }
             Document::Asked(asked, Wanted::LfsBatch) => {
@@ -243,11 +262,11 @@ impl Permit {
                     asked::batch(whole).or(Err(Refusal::Publish(publish::Refusal::Batch)))?;
                 let asked = asked.as_ref().clone().with_access(access);
                 self.settle(&asked)?;
-                self.within(&asked, &head).await?;
+                self.within(&asked, &About::of(&asked), &head).await?;
                 self.learn(&asked);
             }
             Document::Scope(body) => {
-                if let Some(limit) = &self.service.limit {
+                for limit in self.limits() {
                     let judged = body.judge(limit, &head, whole);
                     judged.map_err(|why| Refusal::Publish(publish::Refusal::Scope(why)))?;
                 }
@@ -273,33 +292,47 @@ impl Permit {
         }
     }
 
-    /// What the profiles say.
+    /// What the profiles say: the route's, and the grant's where one is needed.
     fn decide(&self, asked: &Asked) -> Decision {
-        self.service.policy.decide(asked, self.circumstances)
+        let decision = self.service.policy.decide(asked, self.circumstances);
+        match self.party.as_ref().and_then(Party::reach) {
+            Some(reach) if decision.is_allowed() => {
+                let granted = reach.policy.decide(asked, self.circumstances);
+                // The rule that says less than "everything" is the one that tells something.
+                match granted.rule().and_then(publish::profile::Rule::profile) {
+                    None if granted.is_allowed() => decision,
+                    _ => granted,
+                }
+            }
+            _ => decision,
+        }
+    }
+
+    /// The limits to repositories that it has to stay inside: the route's and the grant's.
+    fn limits(&self) -> impl Iterator<Item = &scope::Limit> {
+        let granted = self.party.as_ref().and_then(Party::reach);
+        let granted = granted.map(|reach| &reach.limit);
+        self.service.limit.iter().chain(granted)
     }
 
     /// Whether it stays inside the repositories of the route; what is left to judge is its body.
     async fn within(
         &self,
         asked: &Asked,
+        about: &About,
         head: &http::request::Parts,
     ) -> Result<Option<scope::Body>, Refusal> {
         // A token is a credential, and no repository's; what it is used for is judged then.
         if asked.what() == What::Token {
             return Ok(None);
         }
-        let targets = targets(asked);
-        let basehead = basehead(asked);
-        let request = scope::Request {
-            operation: asked.operation().map(|operation| operation.id()),
-            targets: &targets,
-            crossings: scope::Crossings {
-                basehead: basehead.as_deref(),
-                query: head.uri.query(),
-            },
+        // What the grant says was judged when it was chosen.
+        let Some(limit) = &self.service.limit else {
+            return Ok(None);
         };
-        let asked_by = self.ask(head, |limit, known| limit.judge(&request, known));
-        match asked_by.await {
+        let request = about.request(head.uri.query());
+        let judged = self.ask(head, |known| limit.judge(&request, known));
+        match judged.await {
             // Git sends no credentials before it is asked for them.
             Err(Refusal::Publish(publish::Refusal::Scope(scope::Refusal::Outside)))
                 if speaks_git(asked) && !head.headers.contains_key(AUTHORIZATION) =>
@@ -310,18 +343,32 @@ impl Permit {
         }
     }
 
-    /// Judges by the limit, if there is one, asking the service what has to be known for it.
+    /// Judges by a limit, asking the service what has to be known for it: with the credentials of
+    /// the request, or with the App's where the request's own are the gateway's.
     async fn ask(
         &self,
         head: &http::request::Parts,
-        judge: impl Fn(&scope::Limit, &scope::Directory) -> scope::Verdict + Send + Sync,
+        judge: impl Fn(&scope::Directory) -> scope::Verdict + Send + Sync,
     ) -> Result<Option<scope::Body>, Refusal> {
-        let (Some(limit), Some(inquiry)) = (&self.service.limit, &self.service.inquiry) else {
-            return Ok(None);
+        let Some(inquiry) = &self.service.inquiry else {
+            return Err(Refusal::Publish(publish::Refusal::Scope(
+                scope::Refusal::Unresolved,
+            )));
         };
-        let question = inquiry.with(head.headers.get(AUTHORIZATION));
         let directory = &self.service.memory.directory;
-        scope::settle(directory, &question, |known| judge(limit, known))
+        let known = match judge(directory) {
+            scope::Verdict::Unknown(_) => None,
+            known @ (scope::Verdict::Inside
+            | scope::Verdict::Body(_)
+            | scope::Verdict::Outside(_)) => Some(known),
+        };
+        let credentials = match (&known, &self.party) {
+            (None, Some(party)) => Some(party.credentials().await.map_err(Refusal::Broker)?),
+            (None, None) => head.headers.get(AUTHORIZATION).cloned(),
+            (Some(_), _) => None,
+        };
+        let question = inquiry.with(credentials.as_ref());
+        scope::settle(directory, &question, judge)
             .await
             .map_err(|why| Refusal::Publish(publish::Refusal::Scope(why)))
     }
@@ -329,98 +376,6 @@ impl Permit {
     fn place(&self) -> Option<&Place> {
         self.service.places.get(self.place)
     }
-
-    /// Puts a request's head into the words of the inside.
-    pub(super) fn inwards(
-        &mut self,
-        context: &Context,
-        head: &mut RequestHeader,
-    ) -> Result<(), Box<Error>> {
-        let (Some(place), Some(connection)) = (
-            self.service.places.get(self.place),
-            context.connection.as_ref(),
-        ) else {
-            return Err(Error::explain(ErrorType::InternalError, "no connection"));
-        };
-        let arrival = Arrival {
-            client: connection.client,
-            // What the client wrote, even where a load balancer in front of the gate ends TLS.
-            scheme: place.pair.public.origin().scheme(),
-            authority: context.note.host.as_deref().unwrap_or_default(),
-            pair: &place.pair,
-            surface: self.surface,
-            upgrade: self.service.websocket,
-        };
-        let change = request(&self.service.names, self.service.rewrite, &arrival, head);
-        edit(head, &change.edits)?;
-        if let Some((name, _)) = &self.service.required {
-            head.remove_header(name);
-        }
-        head.insert_header("x-request-id", context.request.to_string())?;
-        // Origin-form always: an authority in the target would take the place of Host.
-        let asked = head.uri.path_and_query().cloned();
-        if let Some(target) = change.target.or(asked) {
-            head.set_uri(Uri::from(target));
-        }
-        self.pending = Some(change.pending);
-        Ok(())
-    }
-
-    /// Puts an answer's head into the words of the outside.
-    pub(super) fn outwards(&self, head: &mut ResponseHeader) -> Result<Body, Outwards> {
-        let Some(pending) = &self.pending else {
-            return Ok(Body::Pass);
-        };
-        let change = pending.response(head)?;
-        edit_answer(head, &change.edits)?;
-        // The words behind a status may be anything, and mean nothing.
-        head.set_reason_phrase(None)?;
-        Ok(change.body)
-    }
-}
-
-/// Why an answer's head was not put into other words.
-#[derive(Debug)]
-pub(super) enum Outwards {
-    /// It must not leave.
-    Leak(Leak),
-    /// It cannot be written.
-    Head(Box<Error>),
-}
-
-impl From<Leak> for Outwards {
-    fn from(leak: Leak) -> Self {
-        Self::Leak(leak)
-    }
-}
-
-impl From<Box<Error>> for Outwards {
-    fn from(error: Box<Error>) -> Self {
-        Self::Head(error)
-    }
-}
-
-/// Pingora's heads keep the case of names, so that only they can change themselves.
-fn edit(head: &mut RequestHeader, edits: &Edits) -> Result<(), Box<Error>> {
-    for change in edits.iter() {
-        match change {
-            Edit::Remove(name) => drop(head.remove_header(name)),
-            Edit::Set(name, value) => head.insert_header(name.clone(), value.clone())?,
-            Edit::Append(name, value) => drop(head.append_header(name.clone(), value.clone())?),
-        }
-    }
-    Ok(())
-}
-
-fn edit_answer(head: &mut ResponseHeader, edits: &Edits) -> Result<(), Box<Error>> {
-    for change in edits.iter() {
-        match change {
-            Edit::Remove(name) => drop(head.remove_header(name)),
-            Edit::Set(name, value) => head.insert_header(name.clone(), value.clone())?,
-            Edit::Append(name, value) => drop(head.append_header(name.clone(), value.clone())?),
-        }
-    }
-    Ok(())
 }
 
 fn allowed(decision: &Decision) -> Result<(), Refusal> {
@@ -432,58 +387,4 @@ fn allowed(decision: &Decision) -> Result<(), Refusal> {
 
 fn rule(decision: &Decision) -> Option<Box<str>> {
     decision.rule().map(|rule| rule.to_string().into())
-}
-
-fn speaks_git(asked: &Asked) -> bool {
-    matches!(asked.what(), What::Git(_) | What::Lfs(_))
-}
-
-/// What a path names, as a limit to repositories looks at it.
-fn targets(asked: &Asked) -> Vec<scope::Target> {
-    let renames = if speaks_git(asked) {
-        scope::Renames::Followed
-    } else {
-        scope::Renames::Redirected
-    };
-    let target = match asked.subject() {
-        Subject::Repository { owner, name } => format!("{owner}/{name}")
-            .parse()
-            .ok()
-            .map(|name| scope::Target::Repository(name, renames)),
-        Subject::RepositoryId(id) => Some(scope::Target::RepositoryId(*id)),
-        Subject::Organization(name) | Subject::Account(name) => {
-            Some(scope::Target::Owner(name.clone()))
-        }
-        Subject::OrganizationId(id) | Subject::AccountId(id) => Some(scope::Target::OwnerId(*id)),
-        Subject::Gist(_) | Subject::Unsaid => None,
-    };
-    target.into_iter().collect()
-}
-
-/// What stands behind `/compare/`.
-fn basehead(asked: &Asked) -> Option<String> {
-    let operation = asked.operation()?;
-    if !operation.id().starts_with("repos/compare-commits") {
-        return None;
-    }
-    let words = asked.path().segments();
-    let behind: Vec<&str> = words
-        .skip_while(|word| *word != "compare")
-        .skip(1)
-        .collect();
-    Some(behind.join("/"))
-}
-
-/// The repository, for audit.
-fn repository(subject: &Subject) -> Option<Repository> {
-    match subject {
-        Subject::Repository { owner, name } => format!("{owner}/{name}").parse().ok(),
-        Subject::RepositoryId(_)
-        | Subject::Organization(_)
-        | Subject::OrganizationId(_)
-        | Subject::Account(_)
-        | Subject::AccountId(_)
-        | Subject::Gist(_)
-        | Subject::Unsaid => None,
-    }
 }

@@ -3,11 +3,12 @@
 //! A refusal's code is stable and the same in answers, audit and metrics. No answer says a
 //! version, an internal name or anything of GitHub's.
 
+use crate::broker;
 use crate::publish;
 use crate::types::RequestId;
 use crate::webhook::receive;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 /// Why a request does not come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +17,16 @@ pub enum Refusal {
     Source,
     /// Nothing is published at this host and path.
     NoRoute,
+    /// The method is not one of these.
+    Method(&'static str),
     /// No host is asked for, or none that could be one.
     NoHost,
     /// What the webhook's route found.
     Webhook(receive::Refusal),
     /// What a published route found.
     Publish(publish::Refusal),
+    /// What the broker found.
+    Broker(broker::Refusal),
     /// Whether it is inside the route's repositories cannot be asked without credentials.
     CredentialsRequired,
     /// The head is one that two readers could understand in two ways.
@@ -61,9 +66,11 @@ impl Refusal {
         match self {
             Self::Source => "source_not_allowed",
             Self::NoRoute => "not_found",
+            Self::Method(_) => "method_not_allowed",
             Self::NoHost => "host_missing",
             Self::Webhook(refusal) => refusal.code(),
             Self::Publish(refusal) => refusal.code(),
+            Self::Broker(refusal) => refusal.code(),
             Self::CredentialsRequired => "credentials_required",
             Self::Malformed => "request_malformed",
             Self::DocumentTooLarge => "document_too_large",
@@ -89,6 +96,7 @@ impl Refusal {
         match self {
             Self::Source => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoHost => StatusCode::BAD_REQUEST,
             Self::Webhook(refusal) => match refusal {
                 Hook::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -98,6 +106,7 @@ impl Refusal {
                 Hook::Unsigned | Hook::Signature => StatusCode::UNAUTHORIZED,
             },
             Self::Publish(refusal) => refusal.status(),
+            Self::Broker(refusal) => refusal.status(),
             Self::CredentialsRequired => StatusCode::UNAUTHORIZED,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::DocumentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -118,9 +127,11 @@ impl Refusal {
         match self {
             Self::Source => "this address may not use this route".to_owned(),
             Self::NoRoute => "nothing is here".to_owned(),
+            Self::Method(methods) => format!("only {methods} is answered here"),
             Self::NoHost => "the request names no host".to_owned(),
             Self::Webhook(refusal) => refusal.message(),
             Self::Publish(refusal) => refusal.message(),
+            Self::Broker(refusal) => refusal.to_string(),
             Self::CredentialsRequired => "credentials are needed for this".to_owned(),
             Self::Malformed => {
                 "the request's head can be understood in more than one way".to_owned()
@@ -161,12 +172,22 @@ impl Refusal {
             "request_id": request.to_string(),
         }});
         let extra = match self {
-            Self::Webhook(receive::Refusal::Method) => Some((http::header::ALLOW, "POST")),
-            Self::CredentialsRequired => {
-                Some((http::header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\""))
+            Self::Webhook(receive::Refusal::Method) => {
+                Some((http::header::ALLOW, HeaderValue::from_static("POST")))
             }
-            Self::Busy => Some((http::header::RETRY_AFTER, "5")),
-            Self::SpoolFull | Self::SpoolUnavailable => Some((http::header::RETRY_AFTER, "60")),
+            Self::Method(methods) => Some((http::header::ALLOW, HeaderValue::from_static(methods))),
+            // Git sends credentials only when it is asked for them.
+            Self::CredentialsRequired | Self::Broker(broker::Refusal::Caller) => Some((
+                http::header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"GitHub\""),
+            )),
+            Self::Broker(refusal) => refusal
+                .wait()
+                .map(|wait| (http::header::RETRY_AFTER, wait.as_secs().max(1).into())),
+            Self::Busy => Some((http::header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            Self::SpoolFull | Self::SpoolUnavailable => {
+                Some((http::header::RETRY_AFTER, HeaderValue::from_static("60")))
+            }
             Self::Source
             | Self::NoRoute
             | Self::NoHost
@@ -212,9 +233,9 @@ pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// A header that this status needs.
-    pub extra: Option<(http::HeaderName, &'static str)>,
+    pub extra: Option<(http::HeaderName, HeaderValue)>,
     /// Where to go instead.
-    pub location: Option<http::HeaderValue>,
+    pub location: Option<HeaderValue>,
     /// The body's type.
     pub content_type: Option<Box<str>>,
     /// The body.

@@ -1,5 +1,6 @@
 //! Which route a host and a path belong to.
 
+use super::desk::Desk;
 use super::service::Service;
 use crate::edge::source;
 use crate::types::{Host, Name, RouteKey};
@@ -30,6 +31,8 @@ pub enum Way {
     Webhook(Arc<Hook>),
     /// A service out in public, at one of its hosts.
     Publish(Arc<Service>, usize),
+    /// The broker's own questions, below this path.
+    Vend(Arc<Desk>, Box<str>),
 }
 
 /// A webhook's route.

@@ -1,6 +1,7 @@
 //! A published service as requests meet it.
 
 use super::ask::Inquiry;
+use super::desk::Brokered;
 use super::upstream::Upstream;
 use crate::publish::asked::Site;
 use crate::publish::learn::Learned;
@@ -41,6 +42,8 @@ pub struct Service {
     pub inquiry: Option<Inquiry>,
     /// What outlives a reload.
     pub memory: Arc<Memory>,
+    /// The App that it is used as; none where callers bring credentials of their own.
+    pub brokered: Option<Brokered>,
     /// Whether it is learned what a profile would need.
     pub learn: bool,
 }

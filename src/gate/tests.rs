@@ -3,6 +3,7 @@
 use super::flight::Flight;
 use super::refuse::Refusal;
 use super::route::{Counts, Hook, Route, Table, Way};
+use crate::broker;
 use crate::edge::source::{Directory, From};
 use crate::publish::profile::Reason;
 use crate::publish::{self, asked, graphql, path, scope};
@@ -78,6 +79,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::Source,
         Refusal::NoRoute,
         Refusal::NoHost,
+        Refusal::Method("POST"),
         Refusal::CredentialsRequired,
         Refusal::Malformed,
         Refusal::DocumentTooLarge,
@@ -96,11 +98,14 @@ fn every_refusal() -> Vec<Refusal> {
     ];
     all.extend(of_webhooks().map(Refusal::Webhook));
     all.extend(of_published().into_iter().map(Refusal::Publish));
+    all.extend(of_the_broker().map(Refusal::Broker));
     for refusal in &all {
         match refusal {
             Refusal::Source
             | Refusal::NoRoute
             | Refusal::NoHost
+            | Refusal::Method(_)
+            | Refusal::Broker(_)
             | Refusal::Webhook(_)
             | Refusal::Publish(_)
             | Refusal::CredentialsRequired
@@ -146,6 +151,47 @@ fn of_webhooks() -> [receive::Refusal; 8] {
             | Hook::Unsigned
             | Hook::Signature
             | Hook::Json(_) => {}
+        }
+    }
+    all
+}
+
+fn of_the_broker() -> [broker::Refusal; 15] {
+    use broker::Refusal as Broker;
+    let all = [
+        Broker::Caller,
+        Broker::NotGranted,
+        Broker::Ambiguous,
+        Broker::TooMany,
+        Broker::Request(String::new()),
+        Broker::Rate(Duration::ZERO),
+        Broker::Suspended,
+        Broker::NotInstalled(None),
+        Broker::Limited(Duration::ZERO),
+        Broker::Unreachable,
+        Broker::TimedOut,
+        Broker::Key,
+        Broker::Address,
+        Broker::Token,
+        Broker::Unexpected,
+    ];
+    for refusal in &all {
+        match refusal {
+            Broker::Caller
+            | Broker::NotGranted
+            | Broker::Ambiguous
+            | Broker::TooMany
+            | Broker::Request(_)
+            | Broker::Rate(_)
+            | Broker::Suspended
+            | Broker::NotInstalled(_)
+            | Broker::Limited(_)
+            | Broker::Unreachable
+            | Broker::TimedOut
+            | Broker::Key
+            | Broker::Address
+            | Broker::Token
+            | Broker::Unexpected => {}
         }
     }
     all

@@ -1,6 +1,7 @@
 //! The composition root: builds every part from a checked configuration, runs them, reloads,
 //! drains. The only room that knows all the others.
 
+mod brokered;
 mod files;
 mod published;
 mod reload;
@@ -10,6 +11,7 @@ mod world;
 pub use files::Files;
 
 use crate::admin;
+use crate::apps::Apps;
 use crate::config::Config;
 use crate::edge::{Connections, Deadlines, Door, Entry, House, Ledger, Tls, certificate};
 use crate::gate::{Flight, Gate, Snapshot, upstream};
@@ -21,6 +23,7 @@ use crate::types::{Clock, Entropy, Host, Name, SystemClock, SystemEntropy, Times
 use crate::webhook::deliver::{Dispatch, Resolve, SystemResolver};
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
+use brokered::Office;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
 use published::Memories;
@@ -32,6 +35,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use world::Built;
 
 /// Bytes of bodies that are held at once: ten of the largest.
 const IN_FLIGHT: u64 = 256 << 20;
@@ -65,6 +69,7 @@ struct World {
     watchers: ArcSwap<Vec<Watcher>>,
     dispatch: Dispatch,
     memories: ArcSwap<Memories>,
+    office: Office,
     resolver: Arc<dyn Resolve>,
     spool: Arc<dyn Spool>,
     audit: Audit,
@@ -153,14 +158,13 @@ impl Gateway {
         let (watchers, _) = world::watchers(&config, &[], &clock, &entropy);
         let staff = dispatch.prepare(config.webhooks.iter().flat_map(|route| &route.to));
         let staff = staff.map_err(|faults| listed(&faults))?;
-        let directory = world::directory(&config, &watchers);
-        let memories = published::memories(&config.published, &Memories::new());
-        let table = world::table(&config, &directory, &staff, &memories, &resolver);
-        let table = table.map_err(|faults| listed(&faults))?;
-        let snapshot = Snapshot {
-            routes: Arc::new(table),
-            sources: Arc::new(directory),
-        };
+        let apps = Apps::build(config.apps.clone(), &clock, None)?;
+        let office = Office::open(apps, &audit, &clock, &entropy, &tasks)?;
+        let (hands, none) = ((&watchers[..], &staff), Memories::new());
+        let built = Built::new(&config, hands, (&office, &resolver), &none);
+        let Built {
+            snapshot, memories, ..
+        } = built.map_err(|faults| listed(&faults))?;
         let entry = Arc::new(ArcSwap::from_pointee(world::entry(&snapshot)));
 
         let doors = config.listeners.iter().map(Door::bind);
@@ -174,6 +178,7 @@ impl Gateway {
             watchers: ArcSwap::from_pointee(watchers),
             dispatch,
             memories: ArcSwap::from_pointee(memories),
+            office,
             resolver,
             spool,
             audit,
@@ -229,7 +234,8 @@ impl Gateway {
             // Every service that is dialled brings its own authorities; read as a file of none,
             // this keeps the system's, well-formed or not, out of every connection's way.
             ca_file: Some("/dev/null".to_owned()),
-            max_retries: upstream::MOST_ADDRESSES,
+            // An App's token that is too young may be tried again besides.
+            max_retries: upstream::MOST_ADDRESSES * 2,
             upstream_keepalive_pool_size: KEPT_CONNECTIONS,
             ..ServerConf::default()
         };
@@ -240,7 +246,7 @@ impl Gateway {
         };
         let house = House {
             entry: world.entry.clone(),
-            tls: Tls::new(world.certificates.clone())?,
+            tls: Tls::new(world.certificates.clone(), None)?,
             connections: self.connections.clone(),
             ledger: Arc::new(Ledger::new(Arc::new(witness))),
             deadlines: Deadlines::default(),
@@ -251,6 +257,10 @@ impl Gateway {
             let mut house = house.clone();
             if door.listener().redirect {
                 house.entry = Arc::new(ArcSwap::from_pointee(world::open_entry()?));
+            }
+            if let Some(clients) = &door.listener().clients {
+                // Of its own, so that a session of another door is not taken up at this one.
+                house.tls = Tls::new(world.certificates.clone(), Some(clients.clone()))?;
             }
             let (app, close) = (app.clone(), self.close.subscribe());
             world.tasks.spawn("listener", door.open(app, house, close));
@@ -264,6 +274,8 @@ impl Gateway {
         for watcher in self.world.watchers.load().iter() {
             self.world.attend(watcher);
         }
+        let apps = self.world.office.apps.load_full();
+        apps.watch(tasks, &self.world.entropy);
         let (store, stop) = (self.world.certificates.clone(), tasks.stopping());
         tasks.supervise("certificates", move || {
             let (store, stop) = (store.clone(), stop.clone());
@@ -346,6 +358,7 @@ impl Gateway {
         }
         let left = drain.saturating_sub(begun.elapsed()).max(LAST_PATIENCE);
         self.world.dispatch.drain(left).await;
+        self.world.office.tokens.revoke_all(LAST_PATIENCE).await;
         self.world.note("stop", "process", "ok").await;
         if tokio::time::timeout(LAST_PATIENCE, self.world.tasks.stop())
             .await

@@ -2,6 +2,7 @@
 
 use crate::edge::source::Directory;
 use crate::gate::ask::Inquiry;
+use crate::gate::desk::{Brokered, Desk};
 use crate::gate::route::Counts;
 use crate::gate::service::{Memory, Place, Service};
 use crate::gate::upstream::{Authorities, Upstream};
@@ -25,23 +26,25 @@ const LOOK_EVERY: Duration = Duration::from_hours(6);
 pub(super) type Memories = HashMap<RouteKey, Arc<Memory>>;
 
 /// The memories of a configuration's routes: those of routes that were there go on.
-pub(super) fn memories(routes: &[publish::Route], old: &Memories) -> Memories {
+pub(super) fn memories<'a>(
+    routes: impl IntoIterator<Item = &'a publish::Route>,
+    old: &Memories,
+) -> Memories {
     let memory = |route: &publish::Route| {
         let memory = old.get(&route.key).cloned().unwrap_or_default();
         (route.key.clone(), memory)
     };
-    routes.iter().map(memory).collect()
+    routes.into_iter().map(memory).collect()
 }
 
 /// Adds a published route to the table, at each of its hosts.
 pub(super) fn publish(
     route: &publish::Route,
     directory: &Directory,
-    memories: &Memories,
-    resolver: &Arc<dyn Resolve>,
+    surroundings: &Surroundings<'_>,
     table: &mut Table,
 ) -> Result<(), String> {
-    let service = Arc::new(service(route, memories, resolver)?);
+    let service = Arc::new(service(route, surroundings)?);
     for (index, place) in route.places.iter().enumerate() {
         let admission = directory.compile(&route.from);
         let at = Route {
@@ -55,11 +58,22 @@ pub(super) fn publish(
     Ok(())
 }
 
-fn service(
-    route: &publish::Route,
-    memories: &Memories,
-    resolver: &Arc<dyn Resolve>,
-) -> Result<Service, String> {
+/// What a route's service is built from besides the route.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// What is known beyond a reload.
+    pub(super) memories: &'a Memories,
+    /// By whom names are resolved.
+    pub(super) resolver: &'a Arc<dyn Resolve>,
+    /// Who gives Apps' tokens out.
+    pub(super) desk: &'a Arc<Desk>,
+    /// The server's API, where it is not below `/api/v3`, and how many of the route's places have
+    /// names to be rewritten; the others are other ways to the same.
+    pub(super) api: Option<(&'a str, usize)>,
+}
+
+fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Service, String> {
+    let resolver = surroundings.resolver;
     let said = |fault: ParseError| fault.to_string();
     let mut pairs = Vec::new();
     for place in &route.places {
@@ -68,7 +82,8 @@ fn service(
             public: Base::try_from(&place.public).map_err(said)?,
         });
     }
-    let names = Names::new(pairs.iter().cloned()).map_err(|fault| fault.to_string())?;
+    let named = surroundings.api.map_or(pairs.len(), |(_, named)| named);
+    let names = Names::new(pairs.iter().take(named).cloned()).map_err(|fault| fault.to_string())?;
     let tls = route
         .places
         .iter()
@@ -94,9 +109,10 @@ fn service(
         None => None,
     };
     let inquiry = match (route.service, route.places.first()) {
-        (publish::Service::Github, Some(place)) => {
-            Some(Inquiry::new(&place.internal, route.ca.as_deref())?)
-        }
+        (publish::Service::Github, Some(place)) => Some(match surroundings.api {
+            Some((api, _)) => Inquiry::at(api.to_owned(), route.ca.as_deref())?,
+            None => Inquiry::new(&place.internal, route.ca.as_deref())?,
+        }),
         (publish::Service::Github | publish::Service::Other, _) => None,
     };
     Ok(Service {
@@ -119,7 +135,15 @@ fn service(
         websocket: route.websocket,
         limit: route.limit.clone(),
         inquiry,
-        memory: memories.get(&route.key).cloned().unwrap_or_default(),
+        memory: surroundings
+            .memories
+            .get(&route.key)
+            .cloned()
+            .unwrap_or_default(),
+        brokered: route.app.as_ref().map(|app| Brokered {
+            app: app.clone(),
+            desk: surroundings.desk.clone(),
+        }),
         learn: route.learn,
     })
 }

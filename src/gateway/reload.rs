@@ -1,6 +1,8 @@
 //! A reload: read wholly, build wholly, then swap; or change nothing and say why.
 
-use super::{World, listed, published, world};
+use super::world::{self, Built};
+use super::{World, listed};
+use crate::apps::Apps;
 use crate::config::Config;
 use crate::gate::Snapshot;
 use crate::github::meta::Watcher;
@@ -14,15 +16,17 @@ impl World {
     pub(super) async fn reload_now(self: &Arc<Self>) -> Result<String, String> {
         let world = self.clone();
         let done = tokio::task::spawn_blocking(move || world.replace()).await;
-        let (fresh, said) = done.map_err(|fault| format!("the reload broke off: {fault}"))??;
+        let (fresh, apps, said) =
+            done.map_err(|fault| format!("the reload broke off: {fault}"))??;
         for watcher in fresh {
             self.attend(&watcher);
         }
+        apps.watch(&self.tasks, &self.entropy);
         Ok(said)
     }
 
     /// Reads files and secrets, so it runs where blocking is allowed.
-    fn replace(&self) -> Result<(Vec<Watcher>, String), String> {
+    fn replace(&self) -> Result<(Vec<Watcher>, Apps, String), String> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.file.as_ref().ok_or("it was not started from a file")?;
         let config = Config::load(file).map_err(|mistakes| mistakes.to_string())?;
@@ -34,25 +38,29 @@ impl World {
         let targets = config.webhooks.iter().flat_map(|route| &route.to);
         let staff = self.dispatch.prepare(targets);
         let staff = staff.map_err(|faults| listed(&faults).to_string())?;
-        let directory = world::directory(&config, &watchers);
-        let memories = published::memories(&config.published, &self.memories.load());
-        let table = world::table(&config, &directory, &staff, &memories, &self.resolver);
-        let table = table.map_err(|faults| faults.join("\n"))?;
+        let known = self.office.apps.load_full();
+        let apps = Apps::build(config.apps.clone(), &self.clock, Some(&known));
+        let apps = apps.map_err(|fault| fault.to_string())?;
+        let built = Built::new(
+            &config,
+            (&watchers, &staff),
+            (&self.office, &self.resolver),
+            &self.memories.load(),
+        );
+        let built = built.map_err(|faults| faults.join("\n"))?;
         // The certificates come last of what can fail, since they swap themselves.
         let expired = self.certificates.replace(&config.certificates);
         for warning in expired.map_err(|faults| listed(&faults).to_string())? {
             tracing::warn!("{warning}");
         }
 
-        let snapshot = Snapshot {
-            routes: Arc::new(table),
-            sources: Arc::new(directory),
-        };
-        self.entry.store(Arc::new(world::entry(&snapshot)));
-        self.snapshot.store(Arc::new(snapshot));
+        self.entry.store(Arc::new(world::entry(&built.snapshot)));
+        self.office.apps.store(Arc::new(apps.clone()));
+        self.snapshot.store(Arc::new(built.snapshot));
+        self.office.settle(&built.desk, &self.tasks);
         self.dispatch.apply(&staff);
         self.watchers.store(Arc::new(watchers));
-        self.memories.store(Arc::new(memories));
+        self.memories.store(Arc::new(built.memories));
         let routes = config.webhooks.len() + config.published.len();
         let mut said = format!("{routes} routes");
         if let Err(fault) = self.log.reload(&config.log) {
@@ -68,7 +76,7 @@ impl World {
             said.push_str(&format!("; needs a restart: {}", waiting.join(", ")));
         }
         self.config.store(Arc::new(config));
-        Ok((fresh, said))
+        Ok((fresh, apps, said))
     }
 
     /// Has a fetched source fetched again and again, and each change put to work.

@@ -1,12 +1,15 @@
 //! From a checked configuration to what requests are judged by.
 
-use super::published::{Memories, publish};
+use super::brokered::{self, Api, Office};
+use super::published::{self, Memories, Surroundings};
 use crate::config::Config;
 use crate::edge::source::{self, Directory};
 use crate::edge::{self, Entry};
+use crate::gate::desk::Desk;
 use crate::gate::route::Counts;
 use crate::gate::{Hook, Route, Snapshot, Table, Way};
 use crate::github::meta::{self, Watcher};
+use crate::publish;
 use crate::types::{Clock, Entropy, Host, Secret};
 use crate::webhook::deliver::{Resolve, Staff};
 use crate::webhook::receive::Receiver;
@@ -14,7 +17,7 @@ use crate::webhook::{self, Mode};
 use std::sync::Arc;
 
 /// The directory of a configuration's sources, with the lists that are known now.
-pub(super) fn directory(config: &Config, watchers: &[Watcher]) -> Directory {
+fn directory(config: &Config, watchers: &[Watcher]) -> Directory {
     Directory::new(config.sources.iter().map(|source| {
         let networks = match &source.origin {
             source::Origin::Networks(networks) => networks.clone(),
@@ -58,19 +61,67 @@ pub(super) fn watchers(
     (all, fresh)
 }
 
+/// What requests are judged by, and what it rests on.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) snapshot: Snapshot,
+    pub(super) memories: Memories,
+    pub(super) desk: Arc<Desk>,
+}
+
+impl Built {
+    /// All of it from a configuration. What was known of routes that were there goes on.
+    pub(super) fn new(
+        config: &Config,
+        (watchers, staff): (&[Watcher], &Staff),
+        (office, resolver): (&Office, &Arc<dyn Resolve>),
+        old: &Memories,
+    ) -> Result<Self, Vec<String>> {
+        let directory = directory(config, watchers);
+        let desk = office.desk(config);
+        let brokered = brokered::routes(config);
+        let synthetic = brokered.iter().map(|(route, _)| route);
+        let memories = published::memories(config.published.iter().chain(synthetic), old);
+        let surroundings = Surroundings {
+            memories: &memories,
+            resolver,
+            desk: &desk,
+            api: None,
+        };
+        let table = table(config, &directory, staff, &surroundings, &brokered)?;
+        let snapshot = Snapshot {
+            routes: Arc::new(table),
+            sources: Arc::new(directory),
+        };
+        Ok(Self {
+            snapshot,
+            memories,
+            desk,
+        })
+    }
+}
+
 /// The routes of a configuration.
-pub(super) fn table(
+fn table(
     config: &Config,
     directory: &Directory,
     staff: &Staff,
-    memories: &Memories,
-    resolver: &Arc<dyn Resolve>,
+    surroundings: &Surroundings<'_>,
+    brokered: &[(publish::Route, Option<Api>)],
 ) -> Result<Table, Vec<String>> {
     let (mut table, mut faults) = (Table::default(), Vec::new());
     for route in &config.published {
-        if let Err(fault) = publish(route, directory, memories, resolver, &mut table) {
+        if let Err(fault) = published::publish(route, directory, surroundings, &mut table) {
             faults.push(format!("route {}: {fault}", route.key));
         }
+    }
+    let parts = (
+        surroundings.memories,
+        surroundings.resolver,
+        surroundings.desk,
+    );
+    if let Err(fault) = brokered::publish(config, brokered, directory, parts, &mut table) {
+        faults.push(format!("broker: {fault}"));
     }
     for hook in &config.webhooks {
         match route(hook, directory, staff) {

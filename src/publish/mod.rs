@@ -55,6 +55,8 @@ pub struct Route {
     pub timeout: Duration,
     /// Whether WebSocket connections pass.
     pub websocket: bool,
+    /// The App as which requests go on; none: with the caller's own credentials.
+    pub app: Option<Name>,
 }
 
 /// One host of a service: how it is called outside, and inside.

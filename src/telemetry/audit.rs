@@ -6,7 +6,7 @@ mod line;
 mod record;
 mod writer;
 
-pub use record::{Connection, Control, Decision, Delivery, Record, Request};
+pub use record::{Connection, Control, Decision, Delivery, Record, Request, Token};
 
 use std::io;
 use std::path::PathBuf;
@@ -203,6 +203,7 @@ struct Counts {
     requests: metrics::Counter,
     deliveries: metrics::Counter,
     connections: metrics::Counter,
+    tokens: metrics::Counter,
     controls: metrics::Counter,
     lost: metrics::Counter,
 }
@@ -215,6 +216,7 @@ impl Counts {
             requests: kind("request"),
             deliveries: kind("delivery"),
             connections: kind("connection"),
+            tokens: kind("token"),
             controls: kind("control"),
             lost: metrics::counter!("hubgate_audit_lost_total"),
         }
@@ -225,6 +227,7 @@ impl Counts {
             Record::Request(_) => &self.requests,
             Record::Delivery(_) => &self.deliveries,
             Record::Connection(_) => &self.connections,
+            Record::Token(_) => &self.tokens,
             Record::Control(_) => &self.controls,
         }
     }

@@ -21,6 +21,21 @@ impl RepositoryPattern {
     }
 }
 
+impl RepositoryPattern {
+    /// The part after the slash.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name that it stands for, in lower case, where it stands for no more than one.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        let open = self.owner.contains('*') || self.name.contains('*');
+        (!open).then_some(&*self.name)
+    }
+}
+
 impl FromStr for RepositoryPattern {
     type Err = ParseError;
 

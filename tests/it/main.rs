@@ -19,6 +19,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod brokered;
 mod control;
 mod doors;
 mod examples;

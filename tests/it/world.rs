@@ -183,6 +183,11 @@ impl Authority {
         (made.pem(), key.serialize_pem())
     }
 
+    /// A certificate as it is asked for, as PEM.
+    pub fn sign(&self, asked: CertificateParams, key: &KeyPair) -> String {
+        asked.signed_by(key, &self.0).unwrap().pem()
+    }
+
     /// The same as files, the key for its owner only.
     pub fn issue_to(&self, names: &[String], chain: &Path, key: &Path) {
         let (made, secret) = self.issue(names);

@@ -275,6 +275,12 @@ impl Asked {
         }
     }
 
+    /// Whether it is asked of the API itself, and not where one of the API's redirects leads.
+    #[must_use]
+    pub fn is_at_the_api(&self) -> bool {
+        self.api.is_some()
+    }
+
     /// What it is called in the audit log: an operation's id, or a word such as `git:read`.
     #[must_use]
     pub fn name(&self) -> &'static str {

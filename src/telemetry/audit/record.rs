@@ -1,7 +1,7 @@
 //! What the trail holds: one type for each kind of thing that happens. How they reach the disk is
 //! not here.
 
-use crate::types::{ClientAddr, DeliveryId, Name, RequestId, Timestamp};
+use crate::types::{ClientAddr, DeliveryId, Name, Permissions, RequestId, Timestamp};
 
 /// One thing that happened.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -13,6 +13,8 @@ pub enum Record {
     Delivery(Delivery),
     /// A connection was dropped before a request could be read.
     Connection(Connection),
+    /// A token of an App was minted or revoked.
+    Token(Token),
     /// A person or a signal changed something: a reload, a redelivery.
     Control(Control),
 }
@@ -39,7 +41,7 @@ pub struct Request {
     /// The path, without its query.
     pub path: String,
     /// The route, where one matched.
-    pub route: Option<String>,
+    pub route: Option<Box<str>>,
     /// `allow` or `deny`.
     pub decision: Decision,
     /// The reason's stable code: `accepted`, `delivered`, `signature_mismatch`, …
@@ -47,13 +49,13 @@ pub struct Request {
     /// The status answered.
     pub status: u16,
     /// `X-GitHub-Event`, where it is well formed.
-    pub event: Option<String>,
+    pub event: Option<Box<str>>,
     /// The payload's action.
-    pub action: Option<String>,
+    pub action: Option<Box<str>>,
     /// The payload's repository.
-    pub repository: Option<String>,
+    pub repository: Option<Box<str>>,
     /// `X-GitHub-Delivery`, where it is well formed.
-    pub guid: Option<String>,
+    pub guid: Option<Box<str>>,
     /// Which of the route's secrets matched, from 0.
     pub secret: Option<usize>,
     /// The spool's number, where it was stored.
@@ -63,6 +65,12 @@ pub struct Request {
     pub operation: Option<Box<str>>,
     /// The rule that decided, and the profile it stands in.
     pub rule: Option<Box<str>>,
+    /// The caller who asked for an App's token or used one.
+    pub caller: Option<Name>,
+    /// The App.
+    pub app: Option<Name>,
+    /// The token, as GitHub's audit log names it: base64 of its SHA-256.
+    pub token: Option<Box<str>>,
     /// Bytes of body read.
     pub bytes: u64,
     /// Bytes of body answered.
@@ -127,6 +135,32 @@ pub struct Connection {
     pub reason: &'static str,
     /// How many more like it there were in the minute before that have no record of their own.
     pub unreported: u64,
+}
+
+/// A token of an App's installation. What callers did with it is in their requests' records, under
+/// the same `token`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Token {
+    /// When.
+    pub time: Timestamp,
+    /// `minted`, `revoked`.
+    pub action: &'static str,
+    /// The App.
+    pub app: Name,
+    /// Whose installation, where that is known.
+    pub owner: Option<String>,
+    /// The installation's number at GitHub.
+    pub installation: Option<u64>,
+    /// The repositories that it is for; `all` of the installation's.
+    pub repositories: Option<Vec<Box<str>>>,
+    /// What it may do.
+    pub permissions: Option<Permissions>,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+    /// What GitHub's audit log calls it: base64 of its SHA-256.
+    pub token: Option<String>,
+    /// `ok`, or the code of why not.
+    pub outcome: &'static str,
 }
 
 /// Something that was done to the gateway.

@@ -16,6 +16,8 @@ const ENTER: &str = r#"mount --bind "$1" /etc/hosts && shift && exec "$@""#;
 pub struct Client {
     /// The host that they take the server for.
     pub host: &'static str,
+    /// Where it is there.
+    below: &'static str,
     home: PathBuf,
     hosts: PathBuf,
     authority: PathBuf,
@@ -58,6 +60,7 @@ impl Client {
         std::fs::create_dir_all(&home).unwrap();
         Self {
             host,
+            below: "",
             home,
             hosts: world.path(hosts),
             authority: world.path(authority),
@@ -68,6 +71,18 @@ impl Client {
     /// The same one with another token.
     pub fn with_token(mut self, token: &str) -> Self {
         token.clone_into(&mut self.token);
+        self
+    }
+
+    /// The same one, for whom the server is below this path.
+    pub fn below(mut self, path: &'static str) -> Self {
+        self.below = path;
+        self
+    }
+
+    /// The same one, for whom the server has this name.
+    pub const fn on(mut self, host: &'static str) -> Self {
+        self.host = host;
         self
     }
 
@@ -100,7 +115,7 @@ impl Client {
             .env("NODE_EXTRA_CA_CERTS", &self.authority)
             .env("REQUESTS_CA_BUNDLE", &self.authority)
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("HOST", self.host)
+            .env("HOST", format!("{}{}", self.host, self.below))
             .env("TOKEN", &self.token)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

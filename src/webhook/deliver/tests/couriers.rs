@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, Stumbling, target};
 use crate::spool::{Order, Outlook, Spool as _, State};
+use crate::webhook::deliver::circuit::Circuit;
 use crate::webhook::deliver::{Attempts, SendError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,19 +107,29 @@ async fn a_target_that_is_down_gets_one_probe_at_a_time_and_no_attempt_is_burnt(
     };
     let (courier, carrier) = bench.hire(one, |nth, _| if nth < 8 { Err(down()) } else { Ok(200) });
     let id = bench.put("{}", "a/b", &["jira"]).await;
-    for ended in 1..=4 {
+    // A courier turns its circuit a moment after the spool shows how an attempt ended; the clock
+    // must not be turned in between.
+    let stands = async |circuit: fn(Circuit) -> Option<Duration>, so: Duration| {
+        eventually(|| circuit(courier.circuit()) == Some(so)).await;
+    };
+    let pause = |circuit| match circuit {
+        Circuit::Open { pause, .. } => Some(pause),
+        Circuit::Closed(_) | Circuit::Probing(_) => None,
+    };
+    for (ended, failures) in (1..=4).zip(1..) {
         bench.until(id, State::Pending, ended).await;
-        assert!(courier.circuit().is_closed());
+        eventually(|| courier.circuit() == Circuit::Closed(failures)).await;
         bench.turn(Duration::from_millis(5));
     }
     bench.until(id, State::Pending, 5).await;
+    stands(pause, Duration::from_secs(1)).await;
     // Time enough for many attempts, but not for a probe.
     bench.turn(Duration::from_millis(999));
     bench.until(id, State::Pending, 5).await;
-    eventually(|| !courier.circuit().is_closed()).await;
-    for (ended, pause) in [(6, 1), (7, 2_000), (8, 4_000)] {
-        bench.turn(Duration::from_millis(pause));
+    for (ended, wait, next) in [(6, 1, 2), (7, 2_000, 4), (8, 4_000, 8)] {
+        bench.turn(Duration::from_millis(wait));
         bench.until(id, State::Pending, ended).await;
+        stands(pause, Duration::from_secs(next)).await;
     }
     bench.turn(Duration::from_secs(8));
     bench.until(id, State::Delivered, 9).await;

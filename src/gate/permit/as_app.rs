@@ -1,0 +1,107 @@
+//! A request that goes on as an App: by which grant, with which token, and what is done where GitHub
+//! refuses that.
+
+use super::{Document, Outwards, Permit};
+use crate::broker;
+use crate::gate::context::Context;
+use crate::gate::desk::YOUNG;
+use crate::gate::refuse::Refusal;
+use crate::gate::subject::{About, is_for_apps};
+use crate::publish::asked::Asked;
+use http::StatusCode;
+use pingora::http::ResponseHeader;
+use std::time::Duration;
+
+/// The pause before a young token is tried again; each is longer by this than the one before.
+const MOMENT: Duration = Duration::from_millis(500);
+/// How often a young token is tried again: over five seconds.
+const MOST_YOUNG: u32 = 4;
+
+/// Whether a request can be made again.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::gate) struct Again {
+    /// All that was sent of it is still there.
+    pub(in crate::gate) whole: bool,
+    /// To make it twice is to make it once.
+    pub(in crate::gate) idempotent: bool,
+}
+
+impl Permit {
+    /// Finds the grant by which a caller asks.
+    pub(super) async fn enter(
+        &mut self,
+        caller: usize,
+        asked: &Asked,
+        about: &About,
+        head: &http::request::Parts,
+    ) -> Result<(), Refusal> {
+        let not_granted = Refusal::Broker(broker::Refusal::NotGranted);
+        let (Some(brokered), Some(inquiry)) = (&self.service.brokered, &self.service.inquiry)
+        else {
+            return Err(not_granted);
+        };
+        if !is_for_apps(asked) {
+            return Err(not_granted);
+        }
+        let request = about.request(head.uri.query());
+        let known = (inquiry, &self.service.memory.directory);
+        let chosen = brokered.choose(caller, asked, &head.headers, &request, known);
+        let (party, body) = chosen.await.map_err(Refusal::Broker)?;
+        self.party = Some(party);
+        self.document = body.map(Document::Scope);
+        Ok(())
+    }
+
+    /// Has the token that the request goes on with, where it asks as an App.
+    pub(super) async fn fetch(
+        &mut self,
+        context: &mut Context,
+        asked: &Asked,
+        about: &About,
+    ) -> Result<(), Refusal> {
+        let Some(party) = &self.party else {
+            return Ok(());
+        };
+        let repository = about.repository(&self.service.memory.directory);
+        let bearer = party.bearer(asked, repository.as_ref()).await;
+        let bearer = bearer.map_err(Refusal::Broker)?;
+        context.note.token = Some(bearer.held.hashed.clone());
+        self.bearer = Some(bearer);
+        Ok(())
+    }
+
+    /// Another token in place of one that was refused; or the same again after a moment, where it
+    /// is so young that not all of GitHub may know it.
+    pub(in crate::gate) async fn renew(&mut self, context: &mut Context) -> Result<(), Refusal> {
+        let (Some(party), Some(bearer)) = (&self.party, &mut self.bearer) else {
+            return Ok(());
+        };
+        if party.age(&bearer.held) < YOUNG {
+            tokio::time::sleep(MOMENT * self.refused).await;
+            return Ok(());
+        }
+        bearer.held = party.replace(bearer).await.map_err(Refusal::Broker)?;
+        context.note.token = Some(bearer.held.hashed.clone());
+        Ok(())
+    }
+
+    /// Whether an answer says that the token is refused, and what is done about it: `None` where
+    /// the answer is for the client.
+    pub(super) fn again(&mut self, head: &ResponseHeader, can: Again) -> Option<Outwards> {
+        let (party, bearer) = (self.party.as_ref()?, self.bearer.as_ref()?);
+        let young = party.age(&bearer.held) < YOUNG;
+        match head.status {
+            StatusCode::UNAUTHORIZED => {}
+            StatusCode::FORBIDDEN if young && can.idempotent => {}
+            _ => return None,
+        }
+        let tries = if young { MOST_YOUNG } else { 1 };
+        if can.whole && (can.idempotent || !young) && self.refused < tries {
+            self.refused += 1;
+            return Some(Outwards::Again);
+        }
+        // The client's own credentials are good: it must not be told otherwise.
+        (head.status == StatusCode::UNAUTHORIZED)
+            .then(|| Outwards::Refused(Refusal::Broker(broker::Refusal::Token)))
+    }
+}

@@ -1,0 +1,297 @@
+//! The broker: callers who prove who they are use GitHub as an App, and no key and no token of
+//! GitHub's leaves the gate but where that is asked for. Told by clients outside, against the
+//! simulator of GitHub under its internal name.
+
+mod faults;
+mod issuer;
+mod proxy;
+mod tokens;
+
+use crate::harness::{Gate, Site, eventually, private};
+use crate::outside::Wire;
+use crate::simulator::{AppKey, Opening, Shape, Simulator};
+use crate::world::{GATE, INTERNAL, PUBLIC, WIRE, World, all_of};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// What the App may do where it is installed.
+const INSTALLED: [(&str, &str); 4] = [
+    ("contents", "write"),
+    ("issues", "write"),
+    ("pull_requests", "write"),
+    ("metadata", "read"),
+];
+
+/// A GitHub, an App on it, and a gate that has the App's key.
+struct Broker {
+    site: Site,
+    gate: Gate,
+    wire: Wire,
+    github: Simulator,
+    app: u64,
+    installation: u64,
+    ids: BTreeMap<&'static str, u64>,
+    /// Who asks GitHub itself.
+    inside: reqwest::Client,
+}
+
+/// A caller of the gate, and the key that it has.
+struct Caller {
+    key: String,
+    line: String,
+}
+
+impl Caller {
+    /// As an operator makes one.
+    fn make() -> Self {
+        let out = Command::new(env!("CARGO_BIN_EXE_hubgate"))
+            .args(["caller", "key", "build-bot"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(out.stdout).unwrap();
+        let key = said
+            .lines()
+            .map(str::trim)
+            .find(|line| line.starts_with("hgk_"));
+        let line = said
+            .lines()
+            .map(str::trim)
+            .find(|line| line.starts_with("key = "));
+        Self {
+            key: key.unwrap().to_owned(),
+            line: line.unwrap().to_owned(),
+        }
+    }
+
+    /// As the configuration has it, with these keys and a grant with those.
+    fn section(&self, name: &str, grant: &str) -> String {
+        format!(
+            "[[caller]]\nname = \"{name}\"\n{}\n[[caller.grant]]\napp = \"sync\"\nowner = \"acme\"\n{grant}\n",
+            self.line
+        )
+    }
+}
+
+/// A grant of everything that a test may want.
+const WIDE: &str = r#"repositories = ["web-*", "docs"]
+permissions = { contents = "write", issues = "write" }
+as = ["proxy", "token"]"#;
+
+impl Broker {
+    /// Opens it for these callers; none without GitHub's description.
+    async fn open(world: &World, callers: &str) -> Option<Self> {
+        Self::with(world, Shape::Ghes, "", callers).await
+    }
+
+    /// The same with these keys of the listener.
+    async fn with(world: &World, shape: Shape, listen: &str, sections: &str) -> Option<Self> {
+        let host = match shape {
+            Shape::Ghes => INTERNAL,
+            Shape::Dotcom => "github.com",
+        };
+        let github = Simulator::open(Opening::within(world, shape)).await?;
+        github.organization("acme");
+        github.organization("other");
+        let names = [
+            "acme/web-1",
+            "acme/web-2",
+            "acme/docs",
+            "acme/secret",
+            "other/web-1",
+        ];
+        let ids = names.map(|name| (name, github.repository(name))).into();
+        let key = AppKey::number(0);
+        let app = github.app("sync", "acme", &key, &INSTALLED);
+        let installation = github.install_on(app, "acme", &["web-1", "web-2", "docs", "secret"]);
+        let site = Site::new();
+        world.public.issue_to(
+            &all_of(PUBLIC),
+            &site.path("public.pem"),
+            &site.path("public.key"),
+        );
+        std::fs::write(site.path("app.pem"), key.pkcs1_pem()).unwrap();
+        private(&site.path("app.pem"));
+        let broker = Self::configured(world, &site, (app, host), listen, sections);
+        site.write(&broker);
+        let gate = site.start().await;
+        let wire = Wire::open(world).await;
+        Some(Self {
+            site,
+            gate,
+            wire,
+            github,
+            app,
+            installation,
+            ids,
+            inside: inside(world),
+        })
+    }
+
+    fn configured(
+        world: &World,
+        site: &Site,
+        (app, host): (u64, &str),
+        listen: &str,
+        sections: &str,
+    ) -> String {
+        let here = site.path("");
+        let here = here.display();
+        let names = all_of(PUBLIC).join("\", \"");
+        let authority = match host {
+            INTERNAL => world.path("corp-ca.pem"),
+            _ => world.path("public-ca.pem"),
+        };
+        format!(
+            r#"insecure_inline_secrets = true
+[gateway]
+state_dir = "{here}state"
+drain = "5s"
+[[listen]]
+name = "public"
+address = "{GATE}"
+{listen}
+[[certificate]]
+hosts = ["{names}"]
+chain = "{here}public.pem"
+key = "file:{here}public.key"
+[[source]]
+name = "outside"
+networks = ["198.51.100.0/24"]
+[admin]
+socket = "{here}admin.sock"
+[audit]
+file = "{here}audit.jsonl"
+[log]
+level = "debug"
+[[github]]
+name = "ghes"
+url = "https://{host}"
+ca = "{}"
+[[app]]
+name = "sync"
+github = "ghes"
+id = {app}
+keys = ["file:{here}app.pem"]
+[broker]
+url = "https://{PUBLIC}/"
+{sections}
+"#,
+            authority.display(),
+        )
+    }
+
+    /// Asks the broker for a token.
+    async fn token(&self, world: &World, key: &str, request: &Value) -> (u16, Value) {
+        let asked = asker(world).post(url("/v1/token")).bearer_auth(key);
+        let answer = asked.json(request).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.json().await.unwrap())
+    }
+
+    /// Asks GitHub through the broker.
+    async fn get(&self, world: &World, key: &str, path: &str) -> reqwest::Response {
+        let asked = asker(world).get(url(path)).bearer_auth(key);
+        asked.send().await.unwrap()
+    }
+
+    /// The audit records that this holds for, once there is one.
+    async fn audited(&self, right: impl Fn(&Value) -> bool) -> Value {
+        eventually(|| self.site.audit().into_iter().find(|record| right(record))).await
+    }
+
+    /// How many tokens were minted for callers: not those by which the gate itself looks.
+    fn minted(&self) -> Vec<crate::simulator::Token> {
+        let looking = |token: &crate::simulator::Token| {
+            token.permissions.json() == json!({ "metadata": "read" })
+        };
+        let tokens = self.github.tokens().into_iter();
+        tokens.filter(|token| !looking(token)).collect()
+    }
+
+    /// What a token that is alive reaches: repositories and permissions.
+    fn reach(&self, token: &str) -> Option<(Vec<String>, Value)> {
+        let alive = self.github.alive();
+        let token = alive.iter().find(|one| one.text == token)?;
+        let (names, permissions) = self.github.reach(token);
+        Some((names.into_iter().collect(), permissions.json()))
+    }
+
+    /// GitHub forgets all tokens.
+    async fn forget_tokens(&self) {
+        for token in self.github.alive() {
+            let at = format!("{}/installation/token", self.github.api());
+            let gone = self.inside.delete(at).bearer_auth(&token.text).send().await;
+            assert_eq!(gone.unwrap().status(), 204);
+        }
+    }
+
+    /// Nothing that left for clients, and nothing that the gate wrote, has a token of GitHub's, a
+    /// key of the App, or a caller's key; `handed` were asked for.
+    fn no_secret_escaped(&self, keys: &[&str], handed: &[String]) {
+        let pem = AppKey::number(0).pkcs1_pem();
+        let pem: String = pem.lines().nth(1).unwrap().to_owned();
+        let tokens = self.github.tokens();
+        let tokens = tokens.iter().map(|token| token.text.as_str());
+        let tokens: Vec<&str> = tokens
+            .filter(|text| !handed.iter().any(|one| one == text))
+            .collect();
+        for exchange in self.wire.exchanges() {
+            let mut out = exchange.body.clone();
+            for (name, value) in &exchange.headers.0 {
+                out.extend(name.as_bytes());
+                out.extend(value);
+            }
+            let out = String::from_utf8_lossy(&out).into_owned();
+            for secret in tokens.iter().chain(keys).chain([&pem.as_str()]) {
+                assert!(
+                    !out.contains(secret),
+                    "{} {}",
+                    exchange.method,
+                    exchange.target
+                );
+            }
+        }
+        let log = self.site.log();
+        let audit = std::fs::read_to_string(self.site.path("audit.jsonl")).unwrap();
+        let all = self.github.tokens();
+        let all = all.iter().map(|token| token.text.as_str());
+        for secret in all.chain(keys.iter().copied()).chain([pem.as_str()]) {
+            assert!(!log.contains(secret), "in the log: {secret}");
+            assert!(!audit.contains(secret), "in the audit trail: {secret}");
+        }
+    }
+}
+
+fn inside(world: &World) -> reqwest::Client {
+    let corp = reqwest::Certificate::from_pem(world.corp.pem().as_bytes()).unwrap();
+    let asking = reqwest::Client::builder().tls_certs_only([corp]);
+    asking.build().unwrap()
+}
+
+fn url(path: &str) -> String {
+    format!("https://{PUBLIC}{path}")
+}
+
+fn asker(world: &World) -> reqwest::Client {
+    asking(world).build().unwrap()
+}
+
+fn asking(world: &World) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(world.public.pem().as_bytes()).unwrap()])
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_secs(30))
+        .resolve(PUBLIC, WIRE)
+}
+
+/// A refusal's code and status.
+async fn refused(answer: reqwest::Response) -> (u16, String) {
+    let status = answer.status().as_u16();
+    let said: Value = answer.json().await.unwrap();
+    let code = said["error"]["code"].as_str();
+    (
+        status,
+        code.unwrap_or_else(|| panic!("{status} {said}")).to_owned(),
+    )
+}
