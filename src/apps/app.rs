@@ -19,6 +19,7 @@ pub struct App {
     pub(super) keys: Vec<Fingerprint>,
     pub(super) signer: Arc<dyn Sign>,
     pub(super) webhook_secret: Option<Secret>,
+    pub(super) recover: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) memory: Arc<Memory>,
 }
@@ -46,6 +47,18 @@ impl App {
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Held while deliveries are recovered, across reloads.
+    #[must_use]
+    pub fn recovering(&self) -> &tokio::sync::Mutex<()> {
+        &self.memory.recovering
+    }
+
+    /// Whether GitHub is to be asked for what it could not deliver.
+    #[must_use]
+    pub const fn recovers(&self) -> bool {
+        self.recover
     }
 
     /// A token for part of what the App may do at `owner`, held against what was asked for.

@@ -46,6 +46,7 @@ pub(crate) fn settings(fake: &Fake, keys: &[usize]) -> Settings {
         id: AppId(12),
         keys: keys.iter().map(|index| key(*index)).collect(),
         webhook_secret: None,
+        recover: false,
     }
 }
 

@@ -35,6 +35,15 @@ impl Standing {
         }
     }
 
+    /// The installation that is there, suspended or not.
+    #[must_use]
+    pub fn any_installation(&self) -> Option<InstallationId> {
+        match self {
+            Self::Installed(known) | Self::Suspended(known) => Some(known.id),
+            Self::Removed(_) | Self::Absent => None,
+        }
+    }
+
     /// Whether it is about the installation with this number.
     pub(super) fn is_of(&self, id: u64) -> bool {
         match self {
@@ -92,6 +101,8 @@ pub(super) struct Memory {
     pub(super) changes: watch::Sender<u64>,
     /// Somebody should look again soon.
     pub(super) stale: Notify,
+    /// Whoever recovers deliveries.
+    pub(super) recovering: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +127,7 @@ impl Default for Memory {
             facts: Mutex::default(),
             changes: watch::Sender::new(0),
             stale: Notify::new(),
+            recovering: tokio::sync::Mutex::default(),
         }
     }
 }

@@ -9,11 +9,13 @@ mod app;
 mod key;
 mod known;
 mod lookout;
+pub mod manifest;
 mod memory;
 mod observe;
 mod reconcile;
 mod refusal;
 mod sign;
+pub mod store;
 
 pub use app::{App, REMEMBERED};
 pub use key::{Fingerprint, Key, KeyError};
@@ -43,6 +45,8 @@ pub struct Settings {
     /// What its deliveries are signed with: only what is signed with it is believed about its
     /// installations. Absent: whatever a route takes.
     pub webhook_secret: Option<Secret>,
+    /// Whether GitHub is asked for what it could not deliver.
+    pub recover: bool,
 }
 
 /// All Apps, by name. Cheap to clone.
@@ -84,6 +88,7 @@ impl Apps {
                 id: setting.id,
                 client,
                 webhook_secret: setting.webhook_secret,
+                recover: setting.recover,
                 clock: Arc::clone(clock),
             };
             apps.insert(setting.name, Arc::new(app));

@@ -1,5 +1,6 @@
 //! The command line: arguments to command to exit code, one thin file per command.
 
+mod app;
 mod check;
 mod client;
 mod config;
@@ -48,6 +49,9 @@ enum Command {
     /// Published services
     #[command(subcommand)]
     Publish(publish::Command),
+    /// GitHub Apps whose keys the gateway holds
+    #[command(subcommand)]
+    App(app::Command),
     /// The source lists and their age
     Sources(sources::Arguments),
     /// Have the running gateway read its configuration again
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Deliveries(command) => deliveries::run(&command),
         Command::Profile(command) => profile::run(&command),
         Command::Publish(command) => publish::run(&command),
+        Command::App(command) => app::run(&command),
         Command::Sources(arguments) => sources::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
     };

@@ -42,6 +42,7 @@ impl Translation<'_> {
                     id,
                     keys,
                     webhook_secret,
+                    recover: app.recover.unwrap_or(false),
                 });
             }
         }

@@ -20,6 +20,7 @@ mod publish;
 mod schema;
 mod secret;
 mod source;
+mod stored;
 mod target;
 mod translation;
 mod url;
@@ -29,7 +30,7 @@ mod whole;
 pub use mistake::{Mistake, Mistakes};
 pub use schema::schema;
 
-use crate::types::SecretSource;
+use crate::types::{Name, SecretSource};
 use crate::{
     admin, apps, edge, github as hub, publish as service, spool, telemetry, webhook as hook,
 };
@@ -59,8 +60,12 @@ pub struct Config {
     pub profiles: service::profile::Profiles,
     /// `[[github]]`.
     pub sites: Vec<Arc<hub::Site>>,
-    /// `[[app]]`.
+    /// `[[app]]`, and the Apps that were made here.
     pub apps: Vec<apps::Settings>,
+    /// Which of them were made here.
+    pub made_here: Vec<Name>,
+    /// Where those are kept.
+    pub app_place: apps::store::Place,
     /// `[spool]`.
     pub spool: spool::Settings,
     /// `[admin]`.
@@ -137,7 +142,9 @@ impl Config {
         let profiles = translation.profiles(layers);
         let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
         let sites = translation.sites(layers);
-        let apps = translation.apps(layers, &sites);
+        let mut apps = translation.apps(layers, &sites);
+        let app_place = translation.app_place(&gateway.state_dir);
+        let made_here = translation.stored_apps(layers, &app_place, &sites, &mut apps);
         let spool = translation.spool(layers, &gateway.state_dir);
         let admin = translation.admin(layers);
         let audit = translation.audit(layers);
@@ -177,6 +184,8 @@ impl Config {
                 .collect(),
             sites: sites.all,
             apps,
+            made_here,
+            app_place,
             spool,
             admin,
             log,

@@ -1,8 +1,10 @@
 //! The composition root: builds every part from a checked configuration, runs them, reloads,
 //! drains. The only room that knows all the others.
 
+mod apps;
 mod files;
 mod published;
+mod recovery;
 mod reload;
 mod view;
 mod world;
@@ -65,6 +67,7 @@ struct World {
     watchers: ArcSwap<Vec<Watcher>>,
     dispatch: Dispatch,
     memories: ArcSwap<Memories>,
+    bench: apps::Bench,
     resolver: Arc<dyn Resolve>,
     spool: Arc<dyn Spool>,
     audit: Audit,
@@ -166,6 +169,7 @@ impl Gateway {
         let doors = config.listeners.iter().map(Door::bind);
         let doors: Vec<Door> = doors.collect::<Result<_, _>>()?;
         let admin_doors = admin::open(&config.admin).await?;
+        let bench = apps::Bench::new(&config, &clock, admin_doors.address())?;
         let world = Arc::new(World {
             file,
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
@@ -174,6 +178,7 @@ impl Gateway {
             watchers: ArcSwap::from_pointee(watchers),
             dispatch,
             memories: ArcSwap::from_pointee(memories),
+            bench,
             resolver,
             spool,
             audit,
@@ -199,18 +204,19 @@ impl Gateway {
         gateway.world.dispatch.apply(&staff);
         admin_doors.serve(admin::Parts {
             view: Arc::new(gateway.world.clone()),
+            workshop: Arc::new(gateway.world.clone()),
             audit: gateway.world.audit.clone(),
             metrics,
             clock: gateway.world.clock.clone(),
             tasks: gateway.world.tasks.clone(),
         });
         gateway.attend();
-        gateway.world.note("start", "process", "ok").await;
-        gateway.tell();
+        gateway.tell().await;
         Ok(gateway)
     }
 
-    fn tell(&self) {
+    async fn tell(&self) {
+        self.world.note("start", "process", "ok").await;
         let doors = self.doors.iter().map(|(name, at)| format!("{name} {at}"));
         let doors: Vec<_> = doors.collect();
         tracing::info!(listeners = ?doors, admin = ?self.admin, "hubgate is ready");
@@ -264,6 +270,9 @@ impl Gateway {
         for watcher in self.world.watchers.load().iter() {
             self.world.attend(watcher);
         }
+        let held = self.world.bench.apps.load_full();
+        held.watch(tasks, &self.world.entropy);
+        self.world.recover();
         let (store, stop) = (self.world.certificates.clone(), tasks.stopping());
         tasks.supervise("certificates", move || {
             let (store, stop) = (store.clone(), stop.clone());

@@ -1,6 +1,7 @@
 //! A reload: read wholly, build wholly, then swap; or change nothing and say why.
 
 use super::{World, listed, published, world};
+use crate::apps::Apps;
 use crate::config::Config;
 use crate::gate::Snapshot;
 use crate::github::meta::Watcher;
@@ -18,6 +19,9 @@ impl World {
         for watcher in fresh {
             self.attend(&watcher);
         }
+        let held = self.bench.apps.load_full();
+        held.watch(&self.tasks, &self.entropy);
+        self.recover();
         Ok(said)
     }
 
@@ -38,6 +42,9 @@ impl World {
         let memories = published::memories(&config.published, &self.memories.load());
         let table = world::table(&config, &directory, &staff, &memories, &self.resolver);
         let table = table.map_err(|faults| faults.join("\n"))?;
+        let held = self.bench.apps.load();
+        let held = Apps::build(config.apps.clone(), &self.clock, Some(&held));
+        let held = held.map_err(|fault| fault.to_string())?;
         // The certificates come last of what can fail, since they swap themselves.
         let expired = self.certificates.replace(&config.certificates);
         for warning in expired.map_err(|faults| listed(&faults).to_string())? {
@@ -51,6 +58,7 @@ impl World {
         self.entry.store(Arc::new(world::entry(&snapshot)));
         self.snapshot.store(Arc::new(snapshot));
         self.dispatch.apply(&staff);
+        self.bench.apps.store(Arc::new(held));
         self.watchers.store(Arc::new(watchers));
         self.memories.store(Arc::new(memories));
         let routes = config.webhooks.len() + config.published.len();

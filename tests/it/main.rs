@@ -26,6 +26,7 @@ mod full;
 mod harness;
 mod inside;
 mod loss;
+mod making;
 mod outside;
 mod property;
 mod publish;

@@ -42,4 +42,7 @@ pub(in crate::config) struct App {
     /// it is installed. Absent: all that a webhook of this gateway takes.
     #[schemars(regex(pattern = "^(file|env|inline):"))]
     pub(in crate::config) webhook_secret: Option<String>,
+    /// Ask GitHub for what it could not deliver, and have it sent again.
+    #[schemars(extend("default" = false))]
+    pub(in crate::config) recover: Option<bool>,
 }
