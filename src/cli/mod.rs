@@ -10,6 +10,7 @@ mod profile;
 mod publish;
 mod reload;
 mod run;
+mod signer;
 mod sources;
 mod status;
 mod table;
@@ -54,6 +55,8 @@ enum Command {
     App(app::Command),
     /// The source lists and their age
     Sources(sources::Arguments),
+    /// Hold the keys of GitHub Apps in a process of their own, and sign with them
+    Signer(signer::Arguments),
     /// Have the running gateway read its configuration again
     Reload(reload::Arguments),
 }
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Publish(command) => publish::run(&command),
         Command::App(command) => app::run(&command),
         Command::Sources(arguments) => sources::run(&arguments),
+        Command::Signer(arguments) => signer::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -87,6 +87,8 @@ pub struct Gateway {
     pub workers: usize,
     /// How long running requests may finish at a stop.
     pub drain: Duration,
+    /// Where the process listens that holds keys of Apps, where one does.
+    pub signer: Option<PathBuf>,
 }
 
 impl Config {
@@ -142,7 +144,7 @@ impl Config {
         let profiles = translation.profiles(layers);
         let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
         let sites = translation.sites(layers);
-        let mut apps = translation.apps(layers, &sites);
+        let mut apps = translation.apps(layers, &sites, gateway.signer.as_deref());
         let app_place = translation.app_place(&gateway.state_dir);
         let made_here = translation.stored_apps(layers, &app_place, &sites, &mut apps);
         let spool = translation.spool(layers, &gateway.state_dir);

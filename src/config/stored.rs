@@ -77,6 +77,7 @@ impl Translation<'_> {
                         site: site.clone(),
                         id: stored.id,
                         keys,
+                        apart: None,
                         webhook_secret: stored.webhook_secret,
                         recover: true,
                     });

@@ -426,3 +426,71 @@ async fn each_stuck_state_has_a_name_and_a_way_out() {
     assert!(app(&site, &["remove", "sync", "--yes"]).status.success());
     assert_eq!(github.asked("DELETE /app/installations/77"), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_can_be_in_a_process_of_their_own_and_the_gateway_never_has_them() {
+    let (site, github) = (Site::new(), Github::open().await);
+    let own = key();
+    github.change(|server| {
+        server.keys = vec![own.public.clone()];
+        server.there = true;
+    });
+    let (file, socket) = (site.path("own.pem"), site.path("signer.sock"));
+    std::fs::write(&file, &own.pem).unwrap();
+    crate::harness::private(&file);
+    let signer = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hubgate"));
+        command.args(["signer", "--socket"]).arg(&socket).arg(&file);
+        command
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut holder = signer();
+    // Its first line names the key.
+    let mut line = String::new();
+    let mut said = std::io::BufReader::new(holder.stderr.take().unwrap());
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    let from = line.find("SHA256:").unwrap();
+    let print: String = line[from..]
+        .chars()
+        .take_while(|letter| *letter != '"')
+        .collect();
+    configure(&site, &github);
+    let at = github.address;
+    std::fs::write(
+        site.path("conf.d/signer.toml"),
+        format!(
+            "[gateway]\nsigner = {socket:?}\n[[app]]\nname = \"sync\"\ngithub = \"ghes\"\n\
+             id = 12\nkeys = [\"{print}\"]\n"
+        ),
+    )
+    .unwrap();
+    let _gate = start(&site).await;
+    let until = async |wanted: &str| {
+        eventually(|| Some(shown(&site)).filter(|found| found["state"] == wanted)).await
+    };
+    let found = until("created").await;
+    assert_eq!(found["keys"][0]["fingerprint"], print, "{at}");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let found = until("away").await;
+    let advice = found["advice"].as_str().unwrap();
+    assert!(advice.contains("signer.sock"), "{advice}");
+    // One that was killed leaves its socket; the next takes its place.
+    let mut holder = signer();
+    until("created").await;
+    let twice = signer().wait_with_output().unwrap();
+    assert!(
+        text(&twice).contains("is a signer running already?"),
+        "{}",
+        text(&twice)
+    );
+    let id = holder.id().to_string();
+    let ended = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
+    assert!(ended.unwrap().success());
+    assert!(holder.wait().unwrap().success());
+    assert!(!socket.exists());
+}

@@ -35,7 +35,8 @@ pub(in crate::config) struct App {
     /// Its App id, as its settings at GitHub show it.
     #[schemars(required, range(min = 1))]
     pub(in crate::config) id: Option<i64>,
-    /// Its private keys in PEM, as secrets, newest first; two while one is changed.
+    /// Its private keys in PEM, as secrets, newest first; two while one is changed. Or, where
+    /// `[gateway].signer` holds them, their fingerprints as GitHub shows them: `"SHA256:…="`.
     #[schemars(required)]
     pub(in crate::config) keys: Option<Vec<String>>,
     /// What the deliveries of its own webhook are signed with: only those are believed about where

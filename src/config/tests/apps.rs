@@ -123,6 +123,7 @@ fn a_host_or_an_app_that_is_wrong_says_where_and_what_would_be_right() {
         (KEYS, "[\"file:odd.pem\"]", format!("app[0].keys[0]: `file:odd.pem` is no PEM; {KEY}")),
         (KEYS, "[\"inline:hunter2\"]", format!("app[0].keys[0]: `inline:…` is no PEM; {KEY}")),
         (KEYS, "[\"file:sync.pem\", \"file:sync.pem\"]", "app[0].keys[1]: is the same key as `app[0].keys[0]`".to_owned()),
+        (KEYS, "[\"SHA256:x\"]", "app[0].keys: names a key by its fingerprint, which is one that a signer holds; expected `[gateway].signer`, or the key itself".to_owned()),
         (KEYS, "[\"file:none.pem\"]", "app[0].keys[0]: cannot read secret file `DIR/none.pem`: No such file or directory (os error 2)".to_owned()),
     ];
     let place = place();
@@ -150,6 +151,39 @@ keys = ["file:sync.pem"]
     let said = place().complaint(&format!("{}{second}", changed(("", ""))));
     assert!(
         said.contains("app[1].id: `12 at ghes` is taken by `app[0].id`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn keys_that_a_signer_holds_are_named_by_their_fingerprints() {
+    let print = crate::apps::fake::key(0).fingerprint().to_string();
+    let text = |keys: &str| {
+        let gateway = "[gateway]\nsigner = \"/run/signer.sock\"\n[[listen]]";
+        changed((KEYS, keys)).replace("[[listen]]", gateway)
+    };
+    let place = place();
+    let config = place.read(&text(&format!("[{print:?}]"))).unwrap();
+    let (socket, keys) = config.apps[0].apart.as_ref().unwrap();
+    assert_eq!(
+        (socket.to_str().unwrap(), keys.len()),
+        ("/run/signer.sock", 1)
+    );
+    assert!(config.apps[0].keys.is_empty());
+    let said = place.complaint(&text(&format!("[{print:?}, \"file:sync.pem\"]")));
+    assert!(
+        said.contains("some keys are here and some are the signer's"),
+        "{said}"
+    );
+    let said = place.complaint(&text("[\"SHA256:AAAA\"]"));
+    assert!(
+        said.contains("app[0].keys[0]: found `SHA256:AAAA`, expected a key's fingerprint"),
+        "{said}"
+    );
+    let odd = text(KEYS).replace("/run/signer.sock", "signer.sock");
+    let said = place.complaint(&odd);
+    assert!(
+        said.contains("gateway.signer: found `signer.sock`, expected an absolute path"),
         "{said}"
     );
 }
