@@ -3,6 +3,7 @@
 
 use super::key::Fingerprint;
 use super::lookout::Lookout;
+use super::refusal::Refusal;
 use crate::github::{Installation, Registration};
 use crate::types::{InstallationId, Owner, Timestamp};
 use moka::sync::Cache;
@@ -86,6 +87,9 @@ pub(super) struct Verdict {
     pub(super) at: Timestamp,
 }
 
+/// One asks GitHub about an account at a time; here is what it last failed at.
+pub(super) type Door = tokio::sync::Mutex<Option<(Refusal, Timestamp)>>;
+
 #[derive(Debug)]
 pub(super) struct Memory {
     /// What GitHub's clock is ahead of ours, in milliseconds.
@@ -95,6 +99,7 @@ pub(super) struct Memory {
     /// Limits in a row of which GitHub did not say how long they last.
     unexplained: AtomicU32,
     owners: Cache<Owner, (Standing, Timestamp)>,
+    doors: Cache<Owner, Arc<Door>>,
     pub(super) lookouts: Cache<Owner, Arc<Lookout>>,
     facts: Mutex<Facts>,
     /// Goes up when something about an installation changed.
@@ -123,6 +128,7 @@ impl Default for Memory {
             limited: AtomicI64::new(0),
             unexplained: AtomicU32::new(0),
             owners: Cache::new(MOST_OWNERS),
+            doors: Cache::new(MOST_OWNERS),
             lookouts: Cache::new(MOST_OWNERS),
             facts: Mutex::default(),
             changes: watch::Sender::new(0),
@@ -183,6 +189,11 @@ impl Memory {
     /// What is known of an account, and since when.
     pub(super) fn standing(&self, owner: &Owner) -> Option<(Standing, Timestamp)> {
         self.owners.get(owner)
+    }
+
+    /// Held by the one who asks GitHub about an account.
+    pub(super) fn door(&self, owner: &Owner) -> Arc<Door> {
+        self.doors.get_with(owner.clone(), Arc::default)
     }
 
     /// All accounts, by name.
