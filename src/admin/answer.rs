@@ -1,6 +1,10 @@
 //! What the API answers, as data. The command line reads the same types, and the OpenAPI document
 //! is made of them: a field is added freely and never renamed.
 
+mod app;
+
+pub use app::{AddKey, App, AppInstallation, AppKey, AppState, CreateApp, RemovedApp};
+
 use crate::spool;
 use crate::types::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use super::answer::{
 use super::door::Door;
 use super::failure::Refusal;
 use super::guard::{Guard, Standing};
-use super::{Parts, deliveries, openapi, published};
+use super::{Parts, deliveries, openapi, published, workshop};
 use crate::spool;
 use crate::telemetry::audit::{Control, Record};
 use axum::extract::{Request, State};
@@ -50,6 +50,18 @@ pub(super) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Parts>)>
         ("POST", "/api/v1/reload", post(reload)),
         ("GET", "/api/v1/learned/{route}", get(published::learned)),
         ("POST", "/api/v1/setup/{route}", post(published::open_setup)),
+        ("GET", "/api/v1/apps", get(workshop::list)),
+        ("GET", "/api/v1/apps/{name}", get(workshop::show)),
+        (
+            "GET",
+            "/api/v1/apps/{name}/installations",
+            get(workshop::installations),
+        ),
+        ("POST", "/api/v1/apps/{name}/create", post(workshop::create)),
+        ("POST", "/api/v1/apps/{name}/keys", post(workshop::add_key)),
+        ("POST", "/api/v1/apps/{name}/remove", post(workshop::remove)),
+        ("GET", "/setup/apps/callback", get(workshop::callback)),
+        ("GET", "/setup/apps/{state}", get(workshop::page)),
     ]
 }
 
@@ -92,8 +104,10 @@ async fn receive(
 }
 
 async fn admit(guard: &Guard, door: Door, request: Request) -> Result<Request, Refusal> {
-    let health = matches!(request.uri().path(), "/healthz" | "/readyz");
-    let standing = guard.admit(&request, door, health)?;
+    let path = request.uri().path();
+    // Nobody can guess the address of a page.
+    let open = matches!(path, "/healthz" | "/readyz") || path.starts_with("/setup/apps/");
+    let standing = guard.admit(&request, door, open)?;
     let (mut head, body) = request.into_parts();
     head.extensions.insert(standing);
     let whole = axum::body::to_bytes(body, LARGEST_BODY);

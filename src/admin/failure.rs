@@ -43,6 +43,12 @@ pub(super) enum Refusal {
     Sending(DeliveryId),
     #[error("the new configuration is not used, the old one runs on: {0}")]
     Reload(String),
+    #[error("{0}")]
+    NoApp(String),
+    #[error("{0}")]
+    App(String),
+    #[error("{0}")]
+    Github(String),
     #[error(transparent)]
     Spool(#[from] SpoolError),
     #[error("the gateway is stopping or a fault cut this short; its log says more")]
@@ -66,6 +72,9 @@ impl Refusal {
             Self::NoTarget(..) => (StatusCode::NOT_FOUND, "no_such_target"),
             Self::Sending(_) => (StatusCode::CONFLICT, "being_sent"),
             Self::Reload(_) => (StatusCode::UNPROCESSABLE_ENTITY, "reload_refused"),
+            Self::NoApp(_) => (StatusCode::NOT_FOUND, "no_such_app"),
+            Self::App(_) => (StatusCode::UNPROCESSABLE_ENTITY, "app_refused"),
+            Self::Github(_) => (StatusCode::BAD_GATEWAY, "github_unavailable"),
             Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "spool_unavailable"),
             Self::CutShort => (StatusCode::INTERNAL_SERVER_ERROR, "cut_short"),
         }

@@ -35,7 +35,7 @@ impl Token {
 pub(super) enum Standing {
     /// Everything.
     Trusted,
-    /// Only the bare word of the health paths.
+    /// Only the bare word of the health paths, and pages whose address they know.
     Stranger,
 }
 
@@ -46,7 +46,7 @@ impl Guard {
         }
     }
 
-    /// Who asks, or why not. `open` paths (health) are answered to strangers too.
+    /// Who asks, or why not. `open` paths are answered to strangers too.
     pub(super) fn admit<B>(
         &self,
         request: &Request<B>,

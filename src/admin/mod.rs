@@ -14,10 +14,12 @@ mod guard;
 mod openapi;
 mod published;
 mod view;
+mod workshop;
 
 pub use door::{AdminError, Doors, open};
 pub use openapi::document;
 pub use view::{Running, Target, View};
+pub use workshop::{NotDone, Workshop};
 
 use crate::telemetry::{Audit, Metrics, Tasks};
 use crate::types::{Clock, SecretSource};
@@ -41,6 +43,8 @@ pub struct Settings {
 pub struct Parts {
     /// The other rooms.
     pub view: Arc<dyn View>,
+    /// The Apps.
+    pub workshop: Arc<dyn Workshop>,
     /// Where reloads and redeliveries are recorded.
     pub audit: Audit,
     /// What `/metrics` shows.

@@ -1,6 +1,6 @@
 //! The API's own description, made of the routes and the answers.
 
-use super::{api, deliveries, published};
+use super::{api, deliveries, published, workshop};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -38,11 +38,20 @@ pub fn document() -> utoipa::openapi::OpenApi {
         deliveries::show,
         deliveries::body,
         deliveries::redeliver,
+        workshop::list,
+        workshop::show,
+        workshop::installations,
+        workshop::create,
+        workshop::add_key,
+        workshop::remove,
+        workshop::callback,
+        workshop::page,
     ),
     tags(
         (name = "health", description = "For load balancers and Prometheus"),
         (name = "gateway", description = "What runs"),
         (name = "sources", description = "Who may come"),
+        (name = "apps", description = "GitHub Apps whose keys are held here"),
         (name = "deliveries", description = "What was accepted, and what became of it"),
     ),
     modifiers(&Token),

@@ -428,7 +428,7 @@ async fn with_a_token_everything_but_health_asks_for_it() {
     };
     for (_, path, _) in api::routes() {
         let path = path.replace("{id}", "42");
-        if matches!(path.as_str(), "/healthz" | "/readyz") {
+        if matches!(path.as_str(), "/healthz" | "/readyz") || path.starts_with("/setup/apps/") {
             continue;
         }
         for shown in [
@@ -607,4 +607,78 @@ async fn a_stop_ends_idle_connections() {
     open.tasks.stop().await;
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
+}
+
+#[tokio::test]
+async fn apps_are_shown_made_given_keys_and_removed() {
+    let open = Open::doors(with_address).await;
+    let list = ask(&open, "GET /api/v1/apps", "").await.json();
+    assert_eq!(list[0]["state"], "installed");
+    let one = ask(&open, "GET /api/v1/apps/sync", "").await.json();
+    assert_eq!(one["installations"][0]["lacking"]["contents"], "write");
+    let many = ask(&open, "GET /api/v1/apps/sync/installations", "").await;
+    assert_eq!(many.json()[0]["owner"], "acme");
+    let none = ask(&open, "GET /api/v1/apps/other", "").await;
+    assert_eq!(none.code(), (404, "no_such_app".into()));
+    let body = r#"{"github":"ghes","title":"Sync","permissions":{"contents":"read"}}"#;
+    let made = ask(&open, "POST /api/v1/apps/new/create", body)
+        .await
+        .json();
+    assert_eq!(made["open"], "http://127.0.0.1:9180/setup/apps/0123");
+    let taken = ask(&open, "POST /api/v1/apps/sync/create", body).await;
+    assert_eq!(taken.code(), (422, "app_refused".into()));
+    let key = r#"{"pem":"-----BEGIN canary"}"#;
+    assert_eq!(
+        ask(&open, "POST /api/v1/apps/sync/keys", key).await.status,
+        200
+    );
+    let wrong = ask(&open, "POST /api/v1/apps/sync/keys", r#"{"pm":"canary"}"#).await;
+    assert_eq!(wrong.code(), (400, "invalid_parameter".into()));
+    assert!(!String::from_utf8(wrong.body).unwrap().contains("canary"));
+    let away = ask(&open, "POST /api/v1/apps/other/remove", "").await;
+    assert_eq!(away.code(), (502, "github_unavailable".into()));
+    let gone = ask(&open, "POST /api/v1/apps/sync/remove", "").await.json();
+    assert_eq!(gone["uninstalled"], json!(["acme"]));
+    let trail = format!("{:?} {:?}", open.trail().await, open.fake.scene().asked);
+    assert!(
+        trail.contains("app_rotate_key") && !trail.contains("canary"),
+        "{trail}"
+    );
+    open.tasks.stop().await;
+}
+
+#[tokio::test]
+async fn the_pages_of_an_app_are_for_whoever_knows_their_address_and_run_no_script() {
+    let open = Open::doors(with_token).await;
+    let rows = [
+        ("GET /setup/apps/0123", 200, "<p>go</p>"),
+        ("GET /setup/apps/0124", 404, "create</code> again"),
+        (
+            "GET /setup/apps/callback?code=c0de&state=0123",
+            200,
+            "<p>made</p>",
+        ),
+        (
+            "GET /setup/apps/callback?code=c0de&state=0124",
+            400,
+            "<p>not made</p>",
+        ),
+        ("GET /setup/apps/callback", 400, "<p>not made</p>"),
+    ];
+    for (line, status, says) in rows {
+        let reply = ask_tcp(&open, line, "Host: admin.corp.internal\r\n").await;
+        assert_eq!(reply.status, status, "{line}");
+        assert!(
+            String::from_utf8(reply.body).unwrap().contains(says),
+            "{line}"
+        );
+        assert!(
+            reply
+                .head
+                .contains("content-security-policy: default-src 'none'")
+        );
+        assert!(reply.head.contains("referrer-policy: strict-origin"));
+        assert!(reply.head.contains("cache-control: no-store"));
+    }
+    open.tasks.stop().await;
 }

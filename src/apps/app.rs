@@ -19,6 +19,7 @@ pub struct App {
     pub(super) keys: Vec<Fingerprint>,
     pub(super) signer: Arc<dyn Sign>,
     pub(super) webhook_secret: Option<Secret>,
+    pub(super) recover: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) memory: Arc<Memory>,
 }
@@ -48,6 +49,18 @@ impl App {
         &self.client
     }
 
+    /// Held while deliveries are recovered, across reloads.
+    #[must_use]
+    pub fn recovering(&self) -> &tokio::sync::Mutex<()> {
+        &self.memory.recovering
+    }
+
+    /// Whether GitHub is to be asked for what it could not deliver.
+    #[must_use]
+    pub const fn recovers(&self) -> bool {
+        self.recover
+    }
+
     /// A token for part of what the App may do at `owner`, held against what was asked for.
     ///
     /// # Errors
@@ -57,7 +70,7 @@ impl App {
         let minted = match self.mint_at(installation, scope).await {
             // The installation may be another one by now.
             Err(Trouble::Github(Fault::NotFound)) => {
-                let again = self.resolve(owner).await?;
+                let again = self.resolve(owner, Some(installation)).await?;
                 if again == installation {
                     return Err(Refusal::NotGranted);
                 }
@@ -101,18 +114,28 @@ impl App {
     /// # Errors
     /// Where there is none, or none that works.
     pub async fn installation(&self, owner: &Owner) -> Result<InstallationId, Refusal> {
-        if let Some((standing, since)) = self.memory.standing(owner) {
-            let fresh = self.clock.now().since(since) < REMEMBERED;
-            match standing {
-                Standing::Installed(installation) => return Ok(installation.id),
-                Standing::Suspended(_) if fresh => return Err(Refusal::Suspended),
-                Standing::Removed(_) | Standing::Absent if fresh => {
-                    return Err(self.not_installed().await);
-                }
-                Standing::Suspended(_) | Standing::Removed(_) | Standing::Absent => {}
+        match self.remembered(owner, None) {
+            Some(Ok(id)) => Ok(id),
+            Some(Err(refusal)) => Err(self.with_page(refusal).await),
+            None => self.resolve(owner, None).await,
+        }
+    }
+
+    /// What is remembered of the installation at `owner`, which is not `spent`.
+    fn remembered(
+        &self,
+        owner: &Owner,
+        spent: Option<InstallationId>,
+    ) -> Option<Result<InstallationId, Refusal>> {
+        let (standing, since) = self.memory.standing(owner)?;
+        let fresh = self.clock.now().since(since) < REMEMBERED;
+        match standing {
+            Standing::Installed(found) => (Some(found.id) != spent).then(|| Ok(found.id)),
+            Standing::Suspended(_) => fresh.then_some(Err(Refusal::Suspended)),
+            Standing::Removed(_) | Standing::Absent => {
+                fresh.then_some(Err(Refusal::NotInstalled { page: None }))
             }
         }
-        self.resolve(owner).await
     }
 
     /// What is known of an account without asking anybody.
@@ -128,8 +151,34 @@ impl App {
         self.memory.changes.subscribe()
     }
 
-    /// Asks GitHub for the installation at `owner`.
-    async fn resolve(&self, owner: &Owner) -> Result<InstallationId, Refusal> {
+    /// Asks GitHub for the installation at `owner`, which is not `spent`. Of many who ask at once
+    /// one does, and the others have what it found.
+    async fn resolve(
+        &self,
+        owner: &Owner,
+        spent: Option<InstallationId>,
+    ) -> Result<InstallationId, Refusal> {
+        let door = self.memory.door(owner);
+        let mut failed = door.lock().await;
+        match self.remembered(owner, spent) {
+            Some(Ok(id)) => return Ok(id),
+            Some(Err(refusal)) => return Err(self.with_page(refusal).await),
+            None => {}
+        }
+        if let Some((refusal, at)) = &*failed
+            && self.clock.now().since(*at) < SAME_FAILURE
+        {
+            return Err(refusal.clone());
+        }
+        let outcome = self.ask_for(owner).await;
+        *failed = match &outcome {
+            Err(refusal) if refusal.is_passing() => Some((refusal.clone(), self.clock.now())),
+            Ok(_) | Err(_) => None,
+        };
+        outcome
+    }
+
+    async fn ask_for(&self, owner: &Owner) -> Result<InstallationId, Refusal> {
         let found =
             self.as_app(|jwt| async move { self.client.installation_of(&jwt, owner).await });
         match found.await {
@@ -145,7 +194,8 @@ impl App {
                     Some((Standing::Absent, _)) | None => Standing::Absent,
                 };
                 self.note(owner, gone);
-                Err(self.not_installed().await)
+                let refusal = Refusal::NotInstalled { page: None };
+                Err(self.with_page(refusal).await)
             }
             Err(trouble) => Err(trouble.into()),
         }
@@ -171,15 +221,20 @@ impl App {
     }
 
     /// The refusal, with the page on which the App is installed: for that its name is needed.
-    async fn not_installed(&self) -> Refusal {
+    async fn with_page(&self, refusal: Refusal) -> Refusal {
+        if !matches!(refusal, Refusal::NotInstalled { .. }) {
+            return refusal;
+        }
         let known = self.memory.facts().registration.clone();
         let slug = match known {
             Some(known) => Some(known.slug.clone()),
             None => {
                 let asked = self.as_app(|jwt| async move { self.client.registration(&jwt).await });
                 let found = asked.await.ok().map(Arc::new);
-                self.memory.facts().registration.clone_from(&found);
-                found.map(|found| found.slug.clone())
+                let slug = found.as_ref().map(|found| found.slug.clone());
+                let mut facts = self.memory.facts();
+                facts.registration = found.or_else(|| facts.registration.take());
+                slug
             }
         };
         let page = slug.map(|slug| self.site().install_page(&slug));
@@ -306,6 +361,8 @@ fn apart(one: Timestamp, other: Timestamp) -> Duration {
 /// How long it is remembered that the App is suspended or not installed somewhere, unless a
 /// webhook tells otherwise: short, since a person waits who has just changed that.
 pub const REMEMBERED: Duration = Duration::from_secs(30);
+/// Those who waited for an answer that did not come need not wait for another each.
+const SAME_FAILURE: Duration = Duration::from_secs(1);
 /// A JWT lies back by a minute and ends a minute early: less than this is none of the reasons for
 /// which GitHub refuses one.
 const NEGLIGIBLE: Duration = Duration::from_secs(5);

@@ -45,7 +45,9 @@ pub(crate) fn settings(fake: &Fake, keys: &[usize]) -> Settings {
         site: fake.site(),
         id: AppId(12),
         keys: keys.iter().map(|index| key(*index)).collect(),
+        apart: None,
         webhook_secret: None,
+        recover: false,
     }
 }
 

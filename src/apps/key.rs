@@ -1,6 +1,6 @@
 //! An App's private key. Parsed once, from PEM as GitHub hands it out; never shown, never written.
 
-use crate::types::Secret;
+use crate::types::{ParseError, Secret};
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use zeroize::Zeroize as _;
 
@@ -21,6 +22,23 @@ pub struct Fingerprint([u8; 32]);
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SHA256:{}", BASE64_STANDARD.encode(self.0))
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let wrong = || {
+            ParseError::new(
+                text,
+                "a key's fingerprint such as `SHA256:…=`, as GitHub shows it",
+            )
+        };
+        let digits = text.strip_prefix("SHA256:").ok_or_else(wrong)?;
+        let bytes = BASE64_STANDARD.decode(digits).ok().ok_or_else(wrong)?;
+        let digest = bytes.try_into().ok().ok_or_else(wrong)?;
+        Ok(Self(digest))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::key::Fingerprint;
 use super::lookout::Lookout;
+use super::refusal::Refusal;
 use crate::github::{Installation, Registration};
 use crate::types::{InstallationId, Owner, Timestamp};
 use moka::sync::Cache;
@@ -32,6 +33,15 @@ impl Standing {
         match self {
             Self::Installed(installation) => Some(installation.id),
             Self::Suspended(_) | Self::Removed(_) | Self::Absent => None,
+        }
+    }
+
+    /// The installation that is there, suspended or not.
+    #[must_use]
+    pub fn any_installation(&self) -> Option<InstallationId> {
+        match self {
+            Self::Installed(known) | Self::Suspended(known) => Some(known.id),
+            Self::Removed(_) | Self::Absent => None,
         }
     }
 
@@ -77,6 +87,9 @@ pub(super) struct Verdict {
     pub(super) at: Timestamp,
 }
 
+/// One asks GitHub about an account at a time; here is what it last failed at.
+pub(super) type Door = tokio::sync::Mutex<Option<(Refusal, Timestamp)>>;
+
 #[derive(Debug)]
 pub(super) struct Memory {
     /// What GitHub's clock is ahead of ours, in milliseconds.
@@ -86,12 +99,15 @@ pub(super) struct Memory {
     /// Limits in a row of which GitHub did not say how long they last.
     unexplained: AtomicU32,
     owners: Cache<Owner, (Standing, Timestamp)>,
+    doors: Cache<Owner, Arc<Door>>,
     pub(super) lookouts: Cache<Owner, Arc<Lookout>>,
     facts: Mutex<Facts>,
     /// Goes up when something about an installation changed.
     pub(super) changes: watch::Sender<u64>,
     /// Somebody should look again soon.
     pub(super) stale: Notify,
+    /// Whoever recovers deliveries.
+    pub(super) recovering: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -112,10 +128,12 @@ impl Default for Memory {
             limited: AtomicI64::new(0),
             unexplained: AtomicU32::new(0),
             owners: Cache::new(MOST_OWNERS),
+            doors: Cache::new(MOST_OWNERS),
             lookouts: Cache::new(MOST_OWNERS),
             facts: Mutex::default(),
             changes: watch::Sender::new(0),
             stale: Notify::new(),
+            recovering: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -171,6 +189,11 @@ impl Memory {
     /// What is known of an account, and since when.
     pub(super) fn standing(&self, owner: &Owner) -> Option<(Standing, Timestamp)> {
         self.owners.get(owner)
+    }
+
+    /// Held by the one who asks GitHub about an account.
+    pub(super) fn door(&self, owner: &Owner) -> Arc<Door> {
+        self.doors.get_with(owner.clone(), Arc::default)
     }
 
     /// All accounts, by name.

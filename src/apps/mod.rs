@@ -9,11 +9,14 @@ mod app;
 mod key;
 mod known;
 mod lookout;
+pub mod manifest;
 mod memory;
 mod observe;
 mod reconcile;
 mod refusal;
 mod sign;
+pub mod signer;
+pub mod store;
 
 pub use app::{App, REMEMBERED};
 pub use key::{Fingerprint, Key, KeyError};
@@ -27,6 +30,7 @@ use crate::github::{Client, Site};
 use crate::types::{AppId, Clock, Name, Secret};
 use memory::Memory;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// `[[app]]`, checked.
@@ -38,11 +42,15 @@ pub struct Settings {
     pub site: Arc<Site>,
     /// Its number there.
     pub id: AppId,
-    /// Its keys, newest first; at least one.
+    /// Its keys, newest first; none where they are apart.
     pub keys: Vec<Key>,
+    /// Its keys that a process of their own holds, newest first, and where that listens.
+    pub apart: Option<(PathBuf, Vec<Fingerprint>)>,
     /// What its deliveries are signed with: only what is signed with it is believed about its
     /// installations. Absent: whatever a route takes.
     pub webhook_secret: Option<Secret>,
+    /// Whether GitHub is asked for what it could not deliver.
+    pub recover: bool,
 }
 
 /// All Apps, by name. Cheap to clone.
@@ -74,16 +82,17 @@ impl Apps {
             let memory = before
                 .and_then(|apps| apps.memory(&setting))
                 .unwrap_or_default();
-            let keys: Vec<Fingerprint> = setting.keys.iter().map(Key::fingerprint).collect();
+            let (keys, signer) = signer(setting.keys, setting.apart);
             memory.keep_keys(&keys);
             let app = App {
                 memory,
                 keys,
-                signer: Arc::new(setting.keys.into_iter().collect::<Keyring>()),
+                signer,
                 name: setting.name.clone(),
                 id: setting.id,
                 client,
                 webhook_secret: setting.webhook_secret,
+                recover: setting.recover,
                 clock: Arc::clone(clock),
             };
             apps.insert(setting.name, Arc::new(app));
@@ -115,6 +124,19 @@ impl Apps {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+fn signer(
+    keys: Vec<Key>,
+    apart: Option<(PathBuf, Vec<Fingerprint>)>,
+) -> (Vec<Fingerprint>, Arc<dyn Sign>) {
+    match apart {
+        Some((socket, keys)) => (keys, Arc::new(signer::Apart::new(socket))),
+        None => {
+            let names = keys.iter().map(Key::fingerprint).collect();
+            (names, Arc::new(keys.into_iter().collect::<Keyring>()))
+        }
     }
 }
 

@@ -90,6 +90,27 @@ async fn a_token_is_minted_at_the_installation_which_is_looked_up_once() {
     assert_eq!(app.standing(&owner()).unwrap().installed().unwrap().0, 77);
 }
 
+#[tokio::test]
+async fn of_many_who_need_an_installation_at_once_one_asks() {
+    for (status, asked) in [(200, 1), (404, 2), (503, 1)] {
+        let fake = Fake::answering(move |seen: &Seen| {
+            if seen.line.contains("acme/installation") && status != 200 {
+                reply(status, &[], "{}")
+            } else {
+                well(seen)
+            }
+        });
+        let fake = fake.await;
+        let app = app(&fake, &[0], &Turned::new());
+        let (owner, scope) = (owner(), scope());
+        let all = (0..20).map(|_| app.mint(&owner, &scope));
+        let all = futures_util::future::join_all(all).await;
+        assert!(all.iter().all(|one| one.is_ok() == (status == 200)));
+        // A user may be called so where no organization is.
+        assert_eq!(count(&fake, "acme/installation"), asked, "{status}");
+    }
+}
+
 /// What is refused where minting is answered so.
 async fn refused(status: u16, headers: &'static [(&str, &str)], message: &str) -> Refusal {
     let body = format!(r#"{{"message":"{message}"}}"#);

@@ -1,5 +1,6 @@
 //! The command line: arguments to command to exit code, one thin file per command.
 
+mod app;
 mod caller;
 mod check;
 mod client;
@@ -10,6 +11,7 @@ mod profile;
 mod publish;
 mod reload;
 mod run;
+mod signer;
 mod sources;
 mod status;
 mod table;
@@ -52,8 +54,13 @@ enum Command {
     /// Published services
     #[command(subcommand)]
     Publish(publish::Command),
+    /// GitHub Apps whose keys the gateway holds
+    #[command(subcommand)]
+    App(app::Command),
     /// The source lists and their age
     Sources(sources::Arguments),
+    /// Hold the keys of GitHub Apps in a process of their own, and sign with them
+    Signer(signer::Arguments),
     /// Have the running gateway read its configuration again
     Reload(reload::Arguments),
 }
@@ -79,7 +86,9 @@ pub fn main() -> ExitCode {
         Command::Profile(command) => profile::run(&command),
         Command::Caller(command) => caller::run(&command),
         Command::Publish(command) => publish::run(&command),
+        Command::App(command) => app::run(&command),
         Command::Sources(arguments) => sources::run(&arguments),
+        Command::Signer(arguments) => signer::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

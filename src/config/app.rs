@@ -9,13 +9,24 @@ use super::translation::{Taken, Translation, optional};
 use crate::apps;
 use crate::types::{AppId, Secret};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+/// A signer's socket, and the keys that it holds.
+type Apart = (PathBuf, Vec<apps::Fingerprint>);
+
+/// How a key is written that is not here.
+const APART: &str = "SHA256:";
 /// As many as GitHub lets an App have.
 const MOST_KEYS: usize = 25;
 
 impl Translation<'_> {
     /// `[[app]]`.
-    pub(super) fn apps(&mut self, layers: &Layers, sites: &Sites) -> Vec<apps::Settings> {
+    pub(super) fn apps(
+        &mut self,
+        layers: &Layers,
+        sites: &Sites,
+        signer: Option<&Path>,
+    ) -> Vec<apps::Settings> {
         let mut names = Taken::default();
         let mut numbers = Taken::default();
         let mut all = Vec::new();
@@ -26,14 +37,14 @@ impl Translation<'_> {
                 .required(&at, app.github.as_ref(), "the name of a `[[github]]`")
                 .and_then(|name| self.site(&at, name, sites));
             let id = self.app_id(&key.child("id"), app);
-            let keys = self.app_keys(&key.child("keys"), app.keys.as_ref());
+            let keys = self.held(&key.child("keys"), app.keys.as_ref(), signer);
             let secret = app.webhook_secret.as_ref();
             let secret = secret.map(|text| self.hook_secret(&key.child("webhook_secret"), text));
             if let (Some(site), Some(id)) = (&site, id) {
                 let word = format!("{id} at {}", site.name);
                 numbers.take(self, &key.child("id"), &word);
             }
-            if let (Some(name), Some(site), Some(id), Some(keys), Some(webhook_secret)) =
+            if let (Some(name), Some(site), Some(id), Some((keys, apart)), Some(webhook_secret)) =
                 (name, site, id, keys, optional(secret))
             {
                 all.push(apps::Settings {
@@ -41,7 +52,9 @@ impl Translation<'_> {
                     site,
                     id,
                     keys,
+                    apart,
                     webhook_secret,
+                    recover: app.recover.unwrap_or(false),
                 });
             }
         }
@@ -58,6 +71,39 @@ impl Translation<'_> {
                 None
             }
         }
+    }
+
+    /// Keys that are here, or the fingerprints of those that a signer holds.
+    fn held(
+        &mut self,
+        key: &Key,
+        list: Option<&Vec<String>>,
+        signer: Option<&Path>,
+    ) -> Option<(Vec<apps::Key>, Option<Apart>)> {
+        let is_apart = |text: &String| text.starts_with(APART);
+        let named = list
+            .into_iter()
+            .flatten()
+            .filter(|text| is_apart(text))
+            .count();
+        if named == 0 {
+            return Some((self.app_keys(key, list)?, None));
+        }
+        let list = list?;
+        let Some(socket) = signer else {
+            let text = "names a key by its fingerprint, which is one that a signer holds; expected \
+                `[gateway].signer`, or the key itself";
+            self.wrong(key, text);
+            return None;
+        };
+        if named != list.len() {
+            let text = "some keys are here and some are the signer's; expected all in one place";
+            self.wrong(key, text);
+            return None;
+        }
+        let keys: Vec<apps::Fingerprint> = self.parse_all(key, list);
+        let whole = keys.len() == list.len();
+        whole.then(|| (Vec::new(), Some((socket.to_owned(), keys))))
     }
 
     fn app_keys(&mut self, key: &Key, list: Option<&Vec<String>>) -> Option<Vec<apps::Key>> {

@@ -42,10 +42,13 @@ pub struct Granted {
     pub policies: Vec<Arc<Policy>>,
 }
 
-/// The names of Apps in the files, right or wrong otherwise.
-fn names_of_apps(layers: &Layers) -> BTreeSet<String> {
+/// The names of Apps in the files, right or wrong otherwise, and of those that were made here.
+fn names_of_apps(layers: &Layers, made_here: &[Name]) -> BTreeSet<String> {
     let apps = layers.list("app", |file| &file.app);
-    apps.filter_map(|(_, app)| app.name.clone()).collect()
+    let made = made_here.iter().map(ToString::to_string);
+    apps.filter_map(|(_, app)| app.name.clone())
+        .chain(made)
+        .collect()
 }
 
 impl Translation<'_> {
@@ -95,8 +98,13 @@ impl Translation<'_> {
     }
 
     /// `[[caller]]`.
-    pub(super) fn callers(&mut self, layers: &Layers, profiles: Option<&Profiles>) -> Vec<Granted> {
-        let apps = &names_of_apps(layers);
+    pub(super) fn callers(
+        &mut self,
+        layers: &Layers,
+        made_here: &[Name],
+        profiles: Option<&Profiles>,
+    ) -> Vec<Granted> {
+        let apps = &names_of_apps(layers, made_here);
         let mut names = Taken::default();
         let mut proofs = Taken::default();
         let mut callers = Vec::new();
@@ -127,10 +135,11 @@ impl Translation<'_> {
     pub(super) fn judge_apps(
         &mut self,
         layers: &Layers,
+        made_here: &[Name],
         published: &[Published],
         apps: &[Settings],
     ) {
-        let names = names_of_apps(layers);
+        let names = names_of_apps(layers, made_here);
         for found in published {
             let Some((route, name)) = found
                 .route

@@ -71,6 +71,8 @@ pub(super) struct Gateway {
     /// How long running requests may finish at a stop: a duration, at most 1h.
     #[schemars(extend("default" = "30s"))]
     pub(super) drain: Option<String>,
+    /// The socket of `hubgate signer`, which holds keys of Apps. An absolute path. Absent: none.
+    pub(super) signer: Option<String>,
 }
 
 /// A socket that requests come in by. A change needs a restart.

@@ -26,7 +26,10 @@ impl Translation<'_> {
     /// `[gateway]`.
     pub(super) fn gateway(&mut self, layers: &Layers) -> Gateway {
         let section = layers.table("gateway", |file| &file.gateway);
+        let (key, signer) = section.key("signer", |s| &s.signer);
+        let signer = signer.map(|path| self.absolute_path((key, Some(path)), ""));
         Gateway {
+            signer,
             state_dir: self.absolute_path(section.key("state_dir", |s| &s.state_dir), STATE_DIR),
             workers: self.number(section.key("workers", |s| &s.workers), 0, 0..=MOST_WORKERS),
             drain: self.duration(

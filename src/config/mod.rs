@@ -21,6 +21,7 @@ mod publish;
 mod schema;
 mod secret;
 mod source;
+mod stored;
 mod target;
 mod translation;
 mod url;
@@ -31,7 +32,7 @@ pub use caller::{Broker, Granted};
 pub use mistake::{Mistake, Mistakes};
 pub use schema::schema;
 
-use crate::types::SecretSource;
+use crate::types::{Name, SecretSource};
 use crate::{
     admin, apps, edge, github as hub, publish as service, spool, telemetry, webhook as hook,
 };
@@ -61,8 +62,12 @@ pub struct Config {
     pub profiles: service::profile::Profiles,
     /// `[[github]]`.
     pub sites: Vec<Arc<hub::Site>>,
-    /// `[[app]]`.
+    /// `[[app]]`, and the Apps that were made here.
     pub apps: Vec<apps::Settings>,
+    /// Which of them were made here.
+    pub made_here: Vec<Name>,
+    /// Where those are kept.
+    pub app_place: apps::store::Place,
     /// `[[caller]]`.
     pub callers: Vec<Granted>,
     /// `[broker]`.
@@ -88,6 +93,8 @@ pub struct Gateway {
     pub workers: usize,
     /// How long running requests may finish at a stop.
     pub drain: Duration,
+    /// Where the process listens that holds keys of Apps, where one does.
+    pub signer: Option<PathBuf>,
 }
 
 impl Config {
@@ -143,10 +150,12 @@ impl Config {
         let profiles = translation.profiles(layers);
         let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
         let sites = translation.sites(layers);
-        let apps = translation.apps(layers, &sites);
+        let mut apps = translation.apps(layers, &sites, gateway.signer.as_deref());
+        let app_place = translation.app_place(&gateway.state_dir);
+        let made_here = translation.stored_apps(layers, &app_place, &sites, &mut apps);
         let (broker_url, broker) = translation.broker(layers, &mut sources, &mut taken);
-        let callers = translation.callers(layers, profiles.as_ref());
-        translation.judge_apps(layers, &published, &apps);
+        let callers = translation.callers(layers, &made_here, profiles.as_ref());
+        translation.judge_apps(layers, &made_here, &published, &apps);
         let spool = translation.spool(layers, &gateway.state_dir);
         let admin = translation.admin(layers);
         let audit = translation.audit(layers);
@@ -189,6 +198,8 @@ impl Config {
                 .collect(),
             sites: sites.all,
             apps,
+            made_here,
+            app_place,
             callers,
             broker,
             spool,

@@ -48,15 +48,14 @@ struct Keys {
 }
 
 impl Office {
-    /// An office whose Apps are these.
+    /// An office whose Apps are those in force.
     pub(super) fn open(
-        apps: Apps,
+        apps: Arc<ArcSwap<Apps>>,
         audit: &Audit,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
         tasks: &Tasks,
     ) -> anyhow::Result<Self> {
-        let apps = Arc::new(ArcSwap::from_pointee(apps));
         let keys = Arc::new(Keys {
             apps: apps.clone(),
             audit: audit.clone(),

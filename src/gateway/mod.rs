@@ -1,9 +1,11 @@
 //! The composition root: builds every part from a checked configuration, runs them, reloads,
 //! drains. The only room that knows all the others.
 
+mod apps;
 mod brokered;
 mod files;
 mod published;
+mod recovery;
 mod reload;
 mod view;
 mod world;
@@ -23,6 +25,7 @@ use crate::types::{Clock, Entropy, Host, Name, SystemClock, SystemEntropy, Times
 use crate::webhook::deliver::{Dispatch, Resolve, SystemResolver};
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
+use apps::Bench;
 use brokered::Office;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
@@ -69,6 +72,7 @@ struct World {
     watchers: ArcSwap<Vec<Watcher>>,
     dispatch: Dispatch,
     memories: ArcSwap<Memories>,
+    bench: Bench,
     office: Office,
     resolver: Arc<dyn Resolve>,
     spool: Arc<dyn Spool>,
@@ -159,7 +163,8 @@ impl Gateway {
         let staff = dispatch.prepare(config.webhooks.iter().flat_map(|route| &route.to));
         let staff = staff.map_err(|faults| listed(&faults))?;
         let apps = Apps::build(config.apps.clone(), &clock, None)?;
-        let office = Office::open(apps, &audit, &clock, &entropy, &tasks)?;
+        let apps = Arc::new(ArcSwap::from_pointee(apps));
+        let office = Office::open(apps.clone(), &audit, &clock, &entropy, &tasks)?;
         let (hands, none) = ((&watchers[..], &staff), Memories::new());
         let built = Built::new(&config, hands, (&office, &resolver), &none);
         let Built {
@@ -178,6 +183,7 @@ impl Gateway {
             watchers: ArcSwap::from_pointee(watchers),
             dispatch,
             memories: ArcSwap::from_pointee(memories),
+            bench: Bench::new(apps, admin_doors.address()),
             office,
             resolver,
             spool,
@@ -204,18 +210,19 @@ impl Gateway {
         gateway.world.dispatch.apply(&staff);
         admin_doors.serve(admin::Parts {
             view: Arc::new(gateway.world.clone()),
+            workshop: Arc::new(gateway.world.clone()),
             audit: gateway.world.audit.clone(),
             metrics,
             clock: gateway.world.clock.clone(),
             tasks: gateway.world.tasks.clone(),
         });
         gateway.attend();
-        gateway.world.note("start", "process", "ok").await;
-        gateway.tell();
+        gateway.tell().await;
         Ok(gateway)
     }
 
-    fn tell(&self) {
+    async fn tell(&self) {
+        self.world.note("start", "process", "ok").await;
         let doors = self.doors.iter().map(|(name, at)| format!("{name} {at}"));
         let doors: Vec<_> = doors.collect();
         tracing::info!(listeners = ?doors, admin = ?self.admin, "hubgate is ready");
@@ -274,8 +281,9 @@ impl Gateway {
         for watcher in self.world.watchers.load().iter() {
             self.world.attend(watcher);
         }
-        let apps = self.world.office.apps.load_full();
-        apps.watch(tasks, &self.world.entropy);
+        let held = self.world.bench.apps.load_full();
+        held.watch(tasks, &self.world.entropy);
+        self.world.recover();
         let (store, stop) = (self.world.certificates.clone(), tasks.stopping());
         tasks.supervise("certificates", move || {
             let (store, stop) = (store.clone(), stop.clone());

@@ -16,17 +16,18 @@ impl World {
     pub(super) async fn reload_now(self: &Arc<Self>) -> Result<String, String> {
         let world = self.clone();
         let done = tokio::task::spawn_blocking(move || world.replace()).await;
-        let (fresh, apps, said) =
-            done.map_err(|fault| format!("the reload broke off: {fault}"))??;
+        let (fresh, said) = done.map_err(|fault| format!("the reload broke off: {fault}"))??;
         for watcher in fresh {
             self.attend(&watcher);
         }
-        apps.watch(&self.tasks, &self.entropy);
+        let held = self.bench.apps.load_full();
+        held.watch(&self.tasks, &self.entropy);
+        self.recover();
         Ok(said)
     }
 
     /// Reads files and secrets, so it runs where blocking is allowed.
-    fn replace(&self) -> Result<(Vec<Watcher>, Apps, String), String> {
+    fn replace(&self) -> Result<(Vec<Watcher>, String), String> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.file.as_ref().ok_or("it was not started from a file")?;
         let config = Config::load(file).map_err(|mistakes| mistakes.to_string())?;
@@ -38,9 +39,9 @@ impl World {
         let targets = config.webhooks.iter().flat_map(|route| &route.to);
         let staff = self.dispatch.prepare(targets);
         let staff = staff.map_err(|faults| listed(&faults).to_string())?;
-        let known = self.office.apps.load_full();
-        let apps = Apps::build(config.apps.clone(), &self.clock, Some(&known));
-        let apps = apps.map_err(|fault| fault.to_string())?;
+        let held = self.bench.apps.load();
+        let held = Apps::build(config.apps.clone(), &self.clock, Some(&held));
+        let held = held.map_err(|fault| fault.to_string())?;
         let built = Built::new(
             &config,
             (&watchers, &staff),
@@ -55,7 +56,7 @@ impl World {
         }
 
         self.entry.store(Arc::new(world::entry(&built.snapshot)));
-        self.office.apps.store(Arc::new(apps.clone()));
+        self.bench.apps.store(Arc::new(held));
         self.snapshot.store(Arc::new(built.snapshot));
         self.office.settle(&built.desk, &self.tasks);
         self.dispatch.apply(&staff);
@@ -76,7 +77,7 @@ impl World {
             said.push_str(&format!("; needs a restart: {}", waiting.join(", ")));
         }
         self.config.store(Arc::new(config));
-        Ok((fresh, apps, said))
+        Ok((fresh, said))
     }
 
     /// Has a fetched source fetched again and again, and each change put to work.

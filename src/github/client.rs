@@ -11,7 +11,7 @@ mod user;
 
 pub use app::{Installation, Registration, Suspension};
 pub use delivery::{Delivery, Hook};
-pub use hook::{HookChange, HookConfig};
+pub use hook::{HookChange, HookConfig, HookEntry};
 pub use manifest::Created;
 pub use page::{Cursor, Page};
 pub use token::Listed;

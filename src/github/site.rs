@@ -73,6 +73,16 @@ impl Site {
         format!("{}/{kind}/{slug}/installations/new", self.root())
     }
 
+    /// The page on which an App's owner changes it, makes keys and deletes it.
+    #[must_use]
+    pub fn settings_page(&self, slug: &str, organization: Option<&str>) -> String {
+        let root = self.root();
+        match organization {
+            Some(owner) => format!("{root}/organizations/{owner}/settings/apps/{slug}"),
+            None => format!("{root}/settings/apps/{slug}"),
+        }
+    }
+
     fn beside(&self, label: &str) -> String {
         let root = self.root();
         match root.split_once("://") {

@@ -2,6 +2,7 @@
 
 pub mod deliver;
 pub mod receive;
+pub mod recover;
 
 use crate::edge::source::From;
 use crate::types::{ByteSize, EventPattern, RouteKey, SecretSource};

@@ -27,6 +27,7 @@ mod full;
 mod harness;
 mod inside;
 mod loss;
+mod making;
 mod outside;
 mod property;
 mod publish;

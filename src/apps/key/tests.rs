@@ -37,6 +37,16 @@ fn a_fingerprint_is_what_openssl_and_github_say() {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, public.as_ref());
     let expected = format!("SHA256:{}", BASE64_STANDARD.encode(digest));
     assert_eq!(key.fingerprint().to_string(), expected);
+    assert_eq!(expected.parse(), Ok(key.fingerprint()));
+    for odd in [
+        "",
+        "SHA256:",
+        "SHA256:AAAA",
+        expected.get(7..).unwrap(),
+        &expected.replace("SHA256", "MD5"),
+    ] {
+        assert!(odd.parse::<Fingerprint>().is_err(), "{odd}");
+    }
     // A SubjectPublicKeyInfo of rsaEncryption begins so.
     assert_eq!(
         public.as_ref()[4..19],

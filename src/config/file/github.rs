@@ -35,11 +35,15 @@ pub(in crate::config) struct App {
     /// Its App id, as its settings at GitHub show it.
     #[schemars(required, range(min = 1))]
     pub(in crate::config) id: Option<i64>,
-    /// Its private keys in PEM, as secrets, newest first; two while one is changed.
+    /// Its private keys in PEM, as secrets, newest first; two while one is changed. Or, where
+    /// `[gateway].signer` holds them, their fingerprints as GitHub shows them: `"SHA256:…="`.
     #[schemars(required)]
     pub(in crate::config) keys: Option<Vec<String>>,
     /// What the deliveries of its own webhook are signed with: only those are believed about where
     /// it is installed. Absent: all that a webhook of this gateway takes.
     #[schemars(regex(pattern = "^(file|env|inline):"))]
     pub(in crate::config) webhook_secret: Option<String>,
+    /// Ask GitHub for what it could not deliver, and have it sent again.
+    #[schemars(extend("default" = false))]
+    pub(in crate::config) recover: Option<bool>,
 }

@@ -2,8 +2,10 @@
 
 use super::{Place, RIGHT};
 use crate::apps::fake::{pem, pkcs8};
+use crate::apps::store::{Place as Shelf, Store, Stored};
 use crate::config::Config;
 use crate::github::Product;
+use crate::types::AppId;
 
 const APPS: &str = r#"
 [[github]]
@@ -53,7 +55,7 @@ fn what_is_written_of_hosts_and_apps_is_what_comes_out() {
     let app = &config.apps[0];
     assert_eq!((app.name.as_str(), app.id.0), ("sync", 12));
     assert_eq!(app.site.name.as_str(), "ghes");
-    assert!(app.webhook_secret.is_none());
+    assert!(app.webhook_secret.is_none() && !app.recover);
     let config = right((
         KEYS,
         "[\"file:newer.pem\", \"file:sync.pem\"]\nwebhook_secret = \"inline:of the App's own webhook\"",
@@ -116,11 +118,12 @@ fn a_host_or_an_app_that_is_wrong_says_where_and_what_would_be_right() {
         ("github = \"ghes\"", "github = \"gehs\"", "app[0].github: there is no `[[github]]` named `gehs`; did you mean `ghes`?".to_owned()),
         ("github = \"ghes\"", "", "app[0].github: missing; expected the name of a `[[github]]`".to_owned()),
         ("id = 12", "id = 0", "app[0].id: found `0`, expected the App id that its settings at GitHub show, such as `12`".to_owned()),
-        ("id = 12", "id = 12\nrecover = true", "app[0].recover: unknown key; expected `name`, `github`, `id`, `keys` or `webhook_secret`".to_owned()),
+        ("id = 12", "id = 12\nrecovr = true", "app[0].recovr: unknown key; did you mean `recover`?".to_owned()),
         (KEYS, "[]", "app[0].keys: has 0 keys, expected 1 to 25: a list of secrets such as `[\"file:sync.pem\"]`".to_owned()),
         (KEYS, "[\"file:odd.pem\"]", format!("app[0].keys[0]: `file:odd.pem` is no PEM; {KEY}")),
         (KEYS, "[\"inline:hunter2\"]", format!("app[0].keys[0]: `inline:…` is no PEM; {KEY}")),
         (KEYS, "[\"file:sync.pem\", \"file:sync.pem\"]", "app[0].keys[1]: is the same key as `app[0].keys[0]`".to_owned()),
+        (KEYS, "[\"SHA256:x\"]", "app[0].keys: names a key by its fingerprint, which is one that a signer holds; expected `[gateway].signer`, or the key itself".to_owned()),
         (KEYS, "[\"file:none.pem\"]", "app[0].keys[0]: cannot read secret file `DIR/none.pem`: No such file or directory (os error 2)".to_owned()),
     ];
     let place = place();
@@ -150,4 +153,108 @@ keys = ["file:sync.pem"]
         said.contains("app[1].id: `12 at ghes` is taken by `app[0].id`"),
         "{said}"
     );
+}
+
+#[test]
+fn keys_that_a_signer_holds_are_named_by_their_fingerprints() {
+    let print = crate::apps::fake::key(0).fingerprint().to_string();
+    let text = |keys: &str| {
+        let gateway = "[gateway]\nsigner = \"/run/signer.sock\"\n[[listen]]";
+        changed((KEYS, keys)).replace("[[listen]]", gateway)
+    };
+    let place = place();
+    let config = place.read(&text(&format!("[{print:?}]"))).unwrap();
+    let (socket, keys) = config.apps[0].apart.as_ref().unwrap();
+    assert_eq!(
+        (socket.to_str().unwrap(), keys.len()),
+        ("/run/signer.sock", 1)
+    );
+    assert!(config.apps[0].keys.is_empty());
+    let said = place.complaint(&text(&format!("[{print:?}, \"file:sync.pem\"]")));
+    assert!(
+        said.contains("some keys are here and some are the signer's"),
+        "{said}"
+    );
+    let said = place.complaint(&text("[\"SHA256:AAAA\"]"));
+    assert!(
+        said.contains("app[0].keys[0]: found `SHA256:AAAA`, expected a key's fingerprint"),
+        "{said}"
+    );
+    let odd = text(KEYS).replace("/run/signer.sock", "signer.sock");
+    let said = place.complaint(&odd);
+    assert!(
+        said.contains("gateway.signer: found `signer.sock`, expected an absolute path"),
+        "{said}"
+    );
+}
+
+/// An App that was made here, in the state directory of this text.
+fn shelved(place: &Place, name: &str, id: u64, github: &str) -> String {
+    let shelf = Shelf {
+        directory: place.path("state/apps"),
+        key: None,
+    };
+    let stored = Stored {
+        name: name.parse().unwrap(),
+        github: github.parse().unwrap(),
+        id: AppId(id),
+        slug: "made".to_owned(),
+        client_id: "Iv1".to_owned(),
+        client_secret: pem("X", b"canary"),
+        webhook_secret: None,
+        keys: vec![pem("PRIVATE KEY", &pkcs8(1))],
+    };
+    Store::make(&shelf).unwrap().put(&stored).unwrap();
+    let state = place.path("state").display().to_string();
+    let gateway = format!("[gateway]\nstate_dir = {state:?}\n");
+    let apps = changed(("", ""));
+    apps.replace("[[listen]]", &format!("{gateway}[[listen]]"))
+}
+
+#[test]
+fn apps_that_were_made_here_count_like_those_of_the_file() {
+    let place = place();
+    let text = shelved(&place, "made", 13, "ghes");
+    let config = place.read(&text).unwrap();
+    let names: Vec<&str> = config.apps.iter().map(|app| app.name.as_str()).collect();
+    assert_eq!(names, ["sync", "made"]);
+    assert_eq!(config.made_here.len(), 1);
+    assert!(config.apps[1].recover && config.app_place.key.is_none());
+    // A credential, where there is one, is the key.
+    place.write("apps-key", [7; 32]);
+    let said = place.complaint(&text);
+    assert!(
+        said.contains("made.app` was not sealed with the key in `DIR/apps-key`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_app_that_was_made_here_and_does_not_fit_the_file_is_told() {
+    let rows = [
+        (
+            "sync",
+            13,
+            "ghes",
+            "the App `sync` was made here and stands in the file too",
+        ),
+        (
+            "made",
+            12,
+            "ghes",
+            "the App `made` was made here and stands in the file too",
+        ),
+        (
+            "made",
+            13,
+            "gone",
+            "the App `made` was made here for the `[[github]]` `gone`, which is not there",
+        ),
+    ];
+    for (name, id, github, expected) in rows {
+        let place = place();
+        let text = shelved(&place, name, id, github);
+        let said = place.complaint(&text);
+        assert!(said.contains(expected), "{said}");
+    }
 }

@@ -19,6 +19,8 @@ pub struct Registration {
     pub name: String,
     /// Whose it is, where that is told.
     pub owner: Option<String>,
+    /// Whether that is an organization.
+    pub organization: bool,
     /// Its public page.
     pub page: Option<String>,
     /// What it wants to be allowed.
@@ -167,8 +169,11 @@ struct RawApp {
 
 impl From<RawApp> for Registration {
     fn from(raw: RawApp) -> Self {
+        let owner = raw.owner.as_ref();
+        let kind = owner.and_then(|owner| owner.kind.as_deref());
         Self {
             id: AppId(raw.id),
+            organization: kind == Some("Organization"),
             slug: raw.slug,
             name: raw.name,
             owner: raw.owner.and_then(|owner| owner.login.or(owner.slug)),
@@ -181,6 +186,8 @@ impl From<RawApp> for Registration {
 
 #[derive(Deserialize)]
 struct RawAccount {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     login: Option<String>,
     slug: Option<String>,
 }

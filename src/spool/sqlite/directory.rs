@@ -23,6 +23,20 @@ const LOCK: &str = "lock";
 /// Left behind when damage was met while running: the next start looks through everything.
 const SUSPECT: &str = "suspect";
 
+/// What tells the database in this directory from another that takes its place: one that is made
+/// anew, or brought back from a copy. None where there is none.
+pub(super) fn identity(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::metadata(path.join(DATABASE)).ok()?;
+    let made = about.created().ok();
+    let made = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+    Some(format!(
+        "{}-{}",
+        about.ino(),
+        made.map_or(0, |made| made.as_millis())
+    ))
+}
+
 impl Directory {
     /// Makes it where it is not there, closes it to others, and takes its lock.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {

@@ -57,6 +57,13 @@ pub struct Engine {
     ended: watch::Receiver<()>,
 }
 
+/// What tells the database in this directory from another that takes its place: one that is made
+/// anew, or brought back from a copy. None where there is none.
+#[must_use]
+pub fn identity(directory: &std::path::Path) -> Option<String> {
+    directory::identity(directory)
+}
+
 impl Engine {
     /// Opens the spool, takes its directory for this process alone, puts back what was being
     /// sent when the last process ended, and starts its threads. Blocks while it does.
