@@ -5,7 +5,7 @@ use super::refuse::{Answer, Refusal};
 use super::route::{Hook, Route};
 use super::{Gate, next_piece};
 use crate::spool::{Header, Intake, Put, PutError};
-use crate::types::DeliveryId;
+use crate::types::{Action, DeliveryId};
 use crate::webhook::Mode;
 use crate::webhook::receive::{Admitted, Payload, Signed, Wanted};
 use http::StatusCode;
@@ -47,6 +47,11 @@ pub(super) async fn receive(
     context.note.secret = Some(payload.secret);
     context.note.action.clone_from(&payload.action);
     context.note.repository.clone_from(&payload.repository);
+    if let Some(secret) = hook.secrets.get(payload.secret) {
+        let action = payload.action.as_ref().map(Action::as_str);
+        let event = admitted.event.as_str();
+        gate.lookout.observe(event, action, &payload.body, secret);
+    }
     if let Some(reason) = unwanted(payload.wanted) {
         let answer = Answer::json(StatusCode::ACCEPTED, r#"{"status":"ignored"}"#.to_owned());
         return Ok((answer, Outcome::allow(reason, StatusCode::ACCEPTED)));

@@ -26,7 +26,7 @@ pub use route::{Hook, Route, Table, Way};
 use crate::edge::source::{Admitted, Directory};
 use crate::spool::Spool;
 use crate::telemetry::Audit;
-use crate::types::{Clock, Host};
+use crate::types::{Clock, Host, Secret};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -65,6 +65,13 @@ enum Passed {
     On(Box<Passage>),
 }
 
+/// Told of every delivery that was signed, with the secret that it was signed with: some say that
+/// an App's installation has changed.
+pub trait Lookout: Send + Sync + std::fmt::Debug {
+    /// Takes note of a delivery.
+    fn observe(&self, event: &str, action: Option<&str>, payload: &[u8], secret: &Secret);
+}
+
 /// The gate: what every request passes.
 #[derive(Debug)]
 pub struct Gate {
@@ -78,6 +85,8 @@ pub struct Gate {
     pub clock: Arc<dyn Clock>,
     /// Bytes of bodies in memory.
     pub flight: Arc<Flight>,
+    /// Who wants to know of Apps' installations.
+    pub lookout: Arc<dyn Lookout>,
 }
 
 impl Gate {

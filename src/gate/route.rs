@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::service::Service;
 use crate::edge::source;
-use crate::types::{Host, Name, RouteKey};
+use crate::types::{Host, Name, RouteKey, Secret};
 use crate::webhook::Mode;
 use crate::webhook::deliver::Sender;
 use crate::webhook::receive::Receiver;
@@ -40,6 +40,8 @@ pub enum Way {
 pub struct Hook {
     /// What it demands.
     pub receiver: Arc<Receiver>,
+    /// What deliveries are signed with, in the receiver's order.
+    pub secrets: Box<[Secret]>,
     /// When it answers.
     pub mode: Mode,
     /// Who is to have what it takes.

@@ -19,6 +19,7 @@ fn route(key: &str) -> Arc<Route> {
     Arc::new(Route {
         admission: Directory::new([]).compile(&From::Anywhere).unwrap(),
         way: Way::Webhook(Arc::new(Hook {
+            secrets: Box::default(),
             receiver: Arc::new(Receiver::new(&[], &[], None, 1)),
             mode: Mode::Store,
             targets: Arc::new([]),

@@ -39,6 +39,18 @@ pub(super) struct Office {
     keys: Arc<Keys>,
 }
 
+/// Tells the Apps in force of deliveries.
+#[derive(Debug)]
+pub(super) struct Lookout(pub(super) Arc<ArcSwap<Apps>>);
+
+impl crate::gate::Lookout for Lookout {
+    fn observe(&self, event: &str, action: Option<&str>, payload: &[u8], secret: &Secret) {
+        for app in self.0.load().observe(event, action, payload, secret) {
+            tracing::info!(app = %app.name(), event, action, "an installation has changed");
+        }
+    }
+}
+
 /// Mints with the keys of the Apps in force, and tells the audit trail.
 #[derive(Debug)]
 struct Keys {
@@ -90,6 +102,19 @@ impl Office {
             reaches: reaches.collect(),
             roster,
         })
+    }
+
+    /// Ends all that was given out, and what the gateway itself looks with.
+    pub(super) async fn close(&self, within: Duration) {
+        let apps = self.apps.load_full();
+        let looked = futures_util::future::join_all(apps.iter().map(|app| app.close()));
+        let looked = tokio::time::timeout(within, looked);
+        let (_, looked) = tokio::join!(self.tokens.revoke_all(within), looked);
+        if looked.is_err() {
+            tracing::warn!(
+                "not every token for looking could be revoked; they end within the hour"
+            );
+        }
     }
 
     /// Ends what was given out under grants that are gone.

@@ -24,8 +24,8 @@ use crate::telemetry::{Audit, Log, Metrics, Tasks};
 use crate::types::{Clock, Entropy, Host, Name, SystemClock, SystemEntropy, Timestamp};
 use crate::webhook::deliver::{Dispatch, Resolve, SystemResolver};
 use anyhow::{Context as _, anyhow};
-use arc_swap::ArcSwap;
 use apps::Bench;
+use arc_swap::ArcSwap;
 use brokered::Office;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
@@ -236,6 +236,7 @@ impl Gateway {
             audit: world.audit.clone(),
             clock: world.clock.clone(),
             flight: Arc::new(Flight::new(IN_FLIGHT)),
+            lookout: Arc::new(brokered::Lookout(world.bench.apps.clone())),
         };
         let settings = ServerConf {
             // Every service that is dialled brings its own authorities; read as a file of none,
@@ -366,7 +367,7 @@ impl Gateway {
         }
         let left = drain.saturating_sub(begun.elapsed()).max(LAST_PATIENCE);
         self.world.dispatch.drain(left).await;
-        self.world.office.tokens.revoke_all(LAST_PATIENCE).await;
+        self.world.office.close(LAST_PATIENCE).await;
         self.world.note("stop", "process", "ok").await;
         if tokio::time::timeout(LAST_PATIENCE, self.world.tasks.stop())
             .await

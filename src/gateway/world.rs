@@ -164,6 +164,7 @@ fn route(
             .map_err(|fault| said(&fault))?,
         way: Way::Webhook(Arc::new(Hook {
             receiver: Arc::new(receiver),
+            secrets: secrets.into(),
             mode: hook.mode,
             targets: hook.to.iter().map(|target| target.name.clone()).collect(),
             through,

@@ -1,7 +1,7 @@
 //! GitHub in each of its moods: callers hear what is the matter, and what was given stays narrow.
 
 use super::{Broker, Caller, WIDE, asker, refused, url};
-use crate::harness::eventually;
+use crate::harness::{SECRET, eventually};
 use crate::simulator::{AppKey, Door, Side, Wider, Young};
 use crate::world::world;
 use serde_json::json;
@@ -41,6 +41,41 @@ fn callers_hear_what_is_the_matter_with_the_installation() {
             (status, &said["error"]["code"]),
             (409, &json!("installation_suspended"))
         );
+    });
+}
+
+#[test]
+fn a_suspension_that_ends_is_heard_of_by_webhook() {
+    world(async |world| {
+        let caller = Caller::make();
+        let route = format!(
+            "[[webhook]]\nurl = \"{}\"\nfrom = \"anywhere\"\nsecrets = [\"inline:{SECRET}\"]\nevents = [\"push\"]\n\
+             [[webhook.to]]\nname = \"tool\"\nurl = \"http://127.0.0.1:9/\"\n",
+            url("/hook")
+        );
+        let section = format!("{}{route}", caller.section("build-bot", WIDE));
+        let Some(broker) = Broker::open(&world, &section).await else {
+            return;
+        };
+        broker.github.change_app(broker.app, |app| {
+            app.hook.url = Some(url("/hook"));
+            app.hook.secret = Some(SECRET.to_owned());
+            app.hook.active = true;
+        });
+        assert_eq!(broker.get(&world, &caller.key, WEB).await.status(), 200);
+        broker.github.suspend(broker.installation, Side::Account);
+        let other = "/github/sync/api/v3/repos/acme/web-2";
+        let answer = broker.get(&world, &caller.key, other).await;
+        assert_eq!(answer.status(), 409);
+        // Without the webhook, a suspension counts for half a minute.
+        assert!(broker.github.unsuspend(broker.installation, Side::Account));
+        let heard = |record: &serde_json::Value| {
+            record["event"] == "installation" && record["action"] == "unsuspend"
+        };
+        let record = broker.audited(heard).await;
+        assert_eq!(record["reason"], "ignored_event");
+        let answer = broker.get(&world, &caller.key, other).await;
+        assert_eq!(answer.status(), 200);
     });
 }
 

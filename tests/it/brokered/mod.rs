@@ -4,6 +4,7 @@
 
 mod faults;
 mod issuer;
+mod matrix;
 mod proxy;
 mod tokens;
 
