@@ -62,7 +62,7 @@ pub enum Fault {
     /// What is decoded is not UTF-8.
     #[error("the path is not UTF-8")]
     Utf8,
-    /// `.` or `..`, in any encoding.
+    /// `.` or `..`, in any encoding, also where a format such as `.json` follows.
     #[error("the path has a `.` or `..`")]
     Dots,
     /// `//`, in any encoding.
@@ -113,7 +113,9 @@ impl Path {
             let start = bytes.len();
             decode(segment, &mut bytes, &mut marks)?;
             if marks.slash || marks.odd || bytes.get(start) == Some(&b'.') {
-                pieces(bytes.get(start..).unwrap_or_default(), last)?;
+                // A `/` at the end is nothing to many servers.
+                let ends = segments.peek().is_none_or(|next| next.is_empty());
+                pieces(bytes.get(start..).unwrap_or_default(), last, ends)?;
             }
             spans.push(Span::new(start, bytes.len())?);
         }
@@ -309,18 +311,30 @@ fn decode(segment: &str, into: &mut Vec<u8>, marks: &mut Marks) -> Result<(), Fa
 
 /// Refuses what would be a dot segment or an empty one if an encoded `/` were a `/`, and an
 /// encoded `?` or `#` the end. An encoded `/` may end the path (`matching-refs/heads%2F`).
-fn pieces(segment: &[u8], last: bool) -> Result<(), Fault> {
+fn pieces(segment: &[u8], last: bool, ends: bool) -> Result<(), Fault> {
     let mut pieces = segment.split(|byte| *byte == b'/').peekable();
     while let Some(piece) = pieces.next() {
-        let end = last && pieces.peek().is_none();
+        let (end, ends) = (
+            last && pieces.peek().is_none(),
+            ends && pieces.peek().is_none(),
+        );
         let seen = piece.split(|byte| matches!(byte, b'?' | b'#')).next();
         match seen.unwrap_or_default() {
             b"." | b".." => return Err(Fault::Dots),
+            // What a server leaves that takes `.json` at the end for a format.
+            seen if ends && matches!(stem(seen), b"." | b"..") => return Err(Fault::Dots),
             b"" if piece.is_empty() && !end => return Err(Fault::Empty),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// What stands before the last `.`, where something stands behind it.
+fn stem(piece: &[u8]) -> &[u8] {
+    let dot = piece.iter().rposition(|byte| *byte == b'.');
+    let dot = dot.filter(|dot| dot + 1 < piece.len());
+    dot.and_then(|dot| piece.get(..dot)).unwrap_or_default()
 }
 
 fn decodes_again(text: &[u8]) -> bool {
