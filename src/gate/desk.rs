@@ -185,7 +185,7 @@ impl Brokered {
     ) -> Result<(Party, Option<scope::Body>), Refusal> {
         let candidates = self.candidates(caller, headers)?;
         // What a document names is known when GitHub has the head, and so the token, already.
-        let open = matches!(asked.what(), What::Graphql(_));
+        let open = matches!(asked.what(), What::Graphql(_)) || lists_own(asked);
         if open && candidates.len() > 1 {
             return Err(Refusal::Ambiguous);
         }
@@ -193,7 +193,7 @@ impl Brokered {
             let Some((grant, reach)) = self.desk.grant(caller, index) else {
                 continue;
             };
-            let judged = if open || lists_own(asked) {
+            let judged = if open {
                 Ok(None)
             } else {
                 self.judge(grant, &reach.limit, request, (inquiry, known))

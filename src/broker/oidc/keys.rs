@@ -1,6 +1,7 @@
 //! The keys of issuers: fetched when they are needed, remembered, and asked for again at most once
 //! a minute when a token names one that is not known.
 
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -37,14 +38,29 @@ pub trait Documents: Send + Sync + fmt::Debug {
 #[derive(Debug)]
 pub struct Keys {
     documents: Arc<dyn Documents>,
-    known: Mutex<HashMap<Url, Arc<Mutex<Option<Known>>>>>,
+    known: Mutex<HashMap<Url, Arc<Slot>>>,
+}
+
+/// What is known of one issuer.
+#[derive(Debug, Default)]
+struct Slot {
+    known: ArcSwapOption<Known>,
+    /// When it was asked last. Who asks holds this; whoever has a key that is known does not wait.
+    asked: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
 struct Known {
     set: JwkSet,
     since: Instant,
-    asked: Instant,
+}
+
+impl Known {
+    fn key(&self, id: Option<&str>, algorithm: Algorithm, now: Instant) -> Option<DecodingKey> {
+        (now - self.since < STALE)
+            .then(|| choose(&self.set, id, algorithm))
+            .flatten()
+    }
 }
 
 #[derive(Deserialize)]
@@ -74,41 +90,35 @@ impl Keys {
             let mut known = self.known.lock().await;
             Arc::clone(known.entry(issuer.clone()).or_default())
         };
-        let mut known = slot.lock().await;
-        let found = known
-            .as_ref()
-            .and_then(|known| choose(&known.set, id, algorithm));
-        let (fresh, lately) = known.as_ref().map_or((false, false), |known| {
-            (now - known.since < FRESH, now - known.asked < AGAIN)
-        });
-        if (found.is_some() && fresh) || lately {
-            let stale = |known: &Known| now - known.since >= STALE;
-            return if known.as_ref().is_some_and(stale) {
-                Err(Silence)
-            } else {
-                Ok(found)
-            };
+        let fresh = |known: &Arc<Known>| now - known.since < FRESH;
+        if let Some(known) = slot.known.load_full().filter(fresh)
+            && let Some(key) = known.key(id, algorithm, now)
+        {
+            return Ok(Some(key));
         }
-        match self.fetch(issuer).await {
-            Ok(set) => {
-                let found = choose(&set, id, algorithm);
-                *known = Some(Known {
-                    set,
-                    since: now,
-                    asked: now,
-                });
-                Ok(found)
+        let mut asked = slot.asked.lock().await;
+        // Whoever asked while this waited may have brought it.
+        let known = slot.known.load_full();
+        let key = known
+            .as_ref()
+            .and_then(|known| known.key(id, algorithm, now));
+        let is_fresh = known.as_ref().is_some_and(fresh);
+        if key.is_some() && is_fresh {
+            return Ok(key);
+        }
+        if asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN) {
+            *asked = Some(now);
+            if let Ok(set) = self.fetch(issuer).await {
+                let key = choose(&set, id, algorithm);
+                slot.known.store(Some(Arc::new(Known { set, since: now })));
+                return Ok(key);
             }
-            Err(Silence) => match known.as_mut() {
-                Some(known) => {
-                    known.asked = now;
-                    if now - known.since >= STALE {
-                        return Err(Silence);
-                    }
-                    found.map(Some).ok_or(Silence)
-                }
-                None => Err(Silence),
-            },
+        }
+        match key {
+            Some(key) => Ok(Some(key)),
+            // The issuer's keys are known, and this is none of them.
+            None if is_fresh => Ok(None),
+            None => Err(Silence),
         }
     }
 
