@@ -330,3 +330,38 @@ fn keys_are_changed_under_load_without_one_failure() {
         assert_eq!(status, 201, "{said}");
     });
 }
+
+#[test]
+fn a_kill_while_a_token_is_minted_leaves_none_that_is_wider() {
+    world(async |world| {
+        let caller = Caller::make();
+        let Some(mut broker) = Broker::open(&world, &caller.section("build-bot", WIDE)).await
+        else {
+            return;
+        };
+        let request = json!({ "app": "sync", "owner": "acme", "repositories": ["docs"],
+            "permissions": { "issues": "read" } });
+        // GitHub has made the token, and its answer is under way.
+        let stalled = Some("access_tokens".to_owned());
+        broker.github.mood(|mood| mood.stalled = stalled).await;
+        let asked = asker(&world).post(url("/v1/token"));
+        let asked = asked.bearer_auth(&caller.key).json(&request).send();
+        let asked = tokio::spawn(asked);
+        eventually(|| (!broker.minted().is_empty()).then_some(())).await;
+        broker.gate.kill();
+        assert!(asked.await.unwrap().is_err());
+        broker.github.mood(|mood| mood.stalled = None).await;
+        broker.gate = broker.site.start().await;
+        let (status, said) = broker.token(&world, &caller.key, &request).await;
+        assert_eq!(status, 201, "{said}");
+        let minted = broker.minted();
+        assert_eq!(minted.len(), 2);
+        for token in minted {
+            let (names, permissions) = broker.reach(&token.text).unwrap();
+            assert_eq!(names, ["acme/docs"]);
+            assert_eq!(permissions, json!({ "issues": "read", "metadata": "read" }));
+        }
+        let handed = vec![said["token"].as_str().unwrap().to_owned()];
+        broker.no_secret_escaped(&[&caller.key], &handed);
+    });
+}
