@@ -16,6 +16,7 @@ mod sources;
 mod status;
 mod table;
 mod terminal;
+mod token;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ enum Command {
     /// Callers of the broker
     #[command(subcommand)]
     Caller(caller::Command),
+    /// A token by hand, from a broker, subject to a grant
+    Token(token::Arguments),
     /// Published services
     #[command(subcommand)]
     Publish(publish::Command),
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Deliveries(command) => deliveries::run(&command),
         Command::Profile(command) => profile::run(&command),
         Command::Caller(command) => caller::run(&command),
+        Command::Token(arguments) => token::run(&arguments),
         Command::Publish(command) => publish::run(&command),
         Command::App(command) => app::run(&command),
         Command::Sources(arguments) => sources::run(&arguments),

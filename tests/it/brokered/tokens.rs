@@ -171,6 +171,55 @@ fn who_is_not_known_or_has_no_grant_to_hold_a_token_gets_none() {
 }
 
 #[test]
+fn a_person_has_a_token_from_the_command_line() {
+    world(async |world| {
+        let caller = Caller::make();
+        let Some(broker) = Broker::open(&world, &caller.section("build-bot", WIDE)).await else {
+            return;
+        };
+        let (key, authority) = (world.path("key"), world.path("public-ca.pem"));
+        std::fs::write(&key, format!("{}\n", caller.key)).unwrap();
+        crate::harness::private(&key);
+        let hubgate = async |more: &[&str]| {
+            let mut words = vec!["token", "sync", "--owner", "acme"];
+            let (base, key) = (url("/"), key.to_str().unwrap().to_owned());
+            words.extend(["--broker", &base, "--key-file", &key]);
+            words.extend(["--ca", authority.to_str().unwrap()]);
+            words.extend(more);
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hubgate"));
+            command.args(words);
+            let out = tokio::task::spawn_blocking(move || command.output());
+            let out = out.await.unwrap().unwrap();
+            let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+            (out.status.success(), text(out.stdout), text(out.stderr))
+        };
+        let (well, token, _) = hubgate(&["--repo", "web-1", "--permission", "issues=read"]).await;
+        assert!(well);
+        let (names, permissions) = broker.reach(token.trim()).unwrap();
+        assert_eq!(names, ["acme/web-1"]);
+        assert_eq!(permissions, json!({ "issues": "read", "metadata": "read" }));
+        let (well, said, _) = hubgate(&["--repo", "docs", "--json"]).await;
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert!(well && said["repositories"] == json!(["docs"]), "{said}");
+        for (more, words) in [
+            (&["--repo", "secret"][..], "not_granted"),
+            (&["--permission", "contents"], "has no level"),
+            (
+                &["--permission", "contents=all"],
+                "`read`, `write` or `admin`",
+            ),
+        ] {
+            let (well, out, complaint) = hubgate(more).await;
+            assert!(
+                !well && out.is_empty() && complaint.contains(words),
+                "{complaint}"
+            );
+            assert!(!complaint.contains(&caller.key));
+        }
+    });
+}
+
+#[test]
 fn who_asks_too_often_waits_and_others_do_not() {
     world(async |world| {
         let (caller, other) = (Caller::make(), Caller::make());
