@@ -5,7 +5,8 @@
 #![no_main]
 
 use hubgate::publish::graphql;
-use hubgate::publish::scope::{Directory, Limit, Patterns, Verdict};
+use hubgate::publish::scope::{Directory, Limit, Verdict};
+use hubgate::types::RepositoryPatterns;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
@@ -36,7 +37,8 @@ fuzz_target!(|body: &[u8]| {
     let document = serde_json::json!({ "query": String::from_utf8_lossy(body) }).to_string();
     for body in [body, document.as_bytes()] {
         if let Ok(operation) = graphql::read(&head, body) {
-            let verdict = Limit::new(Patterns::default()).judge_graphql(&operation, &DIRECTORY);
+            let verdict =
+                Limit::new(RepositoryPatterns::default()).judge_graphql(&operation, &DIRECTORY);
             let names = |field: &graphql::Field| NAMING.contains(&&*field.name);
             assert!(verdict != Verdict::Inside || !operation.fields.iter().any(names));
         }
