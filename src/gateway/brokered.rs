@@ -232,10 +232,15 @@ pub(super) fn publish(
 impl Mint for Keys {
     async fn mint(&self, app: &Name, owner: &Owner, scope: &Scope) -> Result<Minted, Refusal> {
         let known = self.apps.load().app(app).cloned();
-        let minted = match known {
-            Some(known) => known.mint(owner, scope).await,
-            None => return Err(Refusal::NotGranted),
-        };
+        let known = known.ok_or(Refusal::NotGranted)?;
+        let mut minted = known.mint(owner, scope).await;
+        // Its keys may have been changed while this was under way.
+        if matches!(minted, Err(apps::Refusal::KeyRefused))
+            && let Some(now) = self.apps.load().app(app).cloned()
+            && !Arc::ptr_eq(&now, &known)
+        {
+            minted = now.mint(owner, scope).await;
+        }
         let told = minted.as_ref();
         let outcome = told.map_or_else(|why| refusal(why).code(), |_| "ok");
         if let Err(why) = told {
