@@ -112,9 +112,9 @@ pub(super) async fn authorize(
         bearer: None,
         refused: 0,
     };
-    let about = About::of(&asked);
-    if let Some(caller) = caller {
-        permit.enter(caller, &asked, &about, head).await?;
+    let entering = caller.map(|caller| (caller, About::of(&asked)));
+    if let Some((caller, about)) = &entering {
+        permit.enter(*caller, &asked, about, head).await?;
     }
     match asked.wants() {
         Some(wanted) => {
@@ -129,12 +129,14 @@ pub(super) async fn authorize(
             let decision = permit.decide(&asked);
             context.note.rule = rule(&decision);
             allowed(&decision)?;
-            let body = permit.within(&asked, &about, head).await?;
+            let body = permit.within(&asked, head).await?;
             permit.document = body.map(Document::Scope).or(permit.document);
             permit.learn(&asked);
         }
     }
-    permit.fetch(context, &asked, &about).await?;
+    if let Some((_, about)) = &entering {
+        permit.fetch(context, &asked, about).await?;
+    }
     if permit.document.is_some() {
         permit.head = Some(session.req_header().as_owned_parts());
     }
@@ -262,7 +264,7 @@ impl Permit {
                     asked::batch(whole).or(Err(Refusal::Publish(publish::Refusal::Batch)))?;
                 let asked = asked.as_ref().clone().with_access(access);
                 self.settle(&asked)?;
-                self.within(&asked, &About::of(&asked), &head).await?;
+                self.within(&asked, &head).await?;
                 self.learn(&asked);
             }
             Document::Scope(body) => {
@@ -319,7 +321,6 @@ impl Permit {
     async fn within(
         &self,
         asked: &Asked,
-        about: &About,
         head: &http::request::Parts,
     ) -> Result<Option<scope::Body>, Refusal> {
         // A token is a credential, and no repository's; what it is used for is judged then.
@@ -330,6 +331,7 @@ impl Permit {
         let Some(limit) = &self.service.limit else {
             return Ok(None);
         };
+        let about = About::of(asked);
         let request = about.request(head.uri.query());
         let judged = self.ask(head, |known| limit.judge(&request, known));
         match judged.await {
