@@ -3,7 +3,7 @@
 use crate::types::{ClientAddr, Name};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 tokio::task_local! {
     static CONNECTION: Arc<Connection>;
@@ -28,7 +28,7 @@ pub struct Connection {
     /// Whether it speaks HTTP/2.
     pub h2: bool,
     pub(super) requests: AtomicU64,
-    pub(super) together: AtomicBool,
+    pub(super) together: AtomicU8,
     pub(super) shutdown: pingora::server::ShutdownWatch,
 }
 
@@ -46,16 +46,17 @@ impl Connection {
         *self.shutdown.borrow()
     }
 
-    /// Has the head that is written next leave with the first of its body, in one piece, for a
-    /// body that follows at once. Over HTTP/2 it does nothing.
+    /// Has what is written next leave with what is written after it: a head with the first of its
+    /// body, the last of a body with its end. Only for what is followed by something at once. Over
+    /// HTTP/2 it does nothing.
     pub fn together(&self) {
-        self.together.store(true, Ordering::Relaxed);
+        self.together.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Runs `work` as part of a request on this connection.
     pub(super) async fn serve<W: Future>(self: Arc<Self>, work: W) -> W::Output {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.together.store(false, Ordering::Relaxed);
+        self.together.store(0, Ordering::Relaxed);
         CONNECTION.scope(self, work).await
     }
 }
@@ -65,8 +66,11 @@ impl Connection {
 pub(super) fn waits() -> bool {
     CONNECTION
         .try_with(|connection| {
-            connection.together.load(Ordering::Relaxed)
-                && connection.together.swap(false, Ordering::Relaxed)
+            let left = connection.together.load(Ordering::Relaxed);
+            connection
+                .together
+                .store(left.saturating_sub(1), Ordering::Relaxed);
+            left > 0
         })
         .unwrap_or_default()
 }

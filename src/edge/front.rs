@@ -5,10 +5,11 @@ use super::admission::Entry;
 use super::bounds::{Connections, Permit};
 use super::connection::Connection;
 use super::dropped::{Ledger, Reason};
+use super::io::Io;
 use super::metric::Meters;
 use super::proxy_header::{self, Parsed};
 use super::read_ahead::ReadAhead;
-use super::stream::{Io, Wire};
+use super::stream::Wire;
 use super::tls::{Failed, Tls};
 use super::{Deadlines, Listener, serve};
 use crate::types::ClientAddr;
@@ -22,7 +23,7 @@ use pingora::server::ShutdownWatch;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout};
 
@@ -114,7 +115,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
             names: Box::default(),
             h2: false,
             requests: AtomicU64::new(0),
-            together: AtomicBool::new(false),
+            together: AtomicU8::new(0),
             shutdown,
         };
         let wire = match &self.tls {

@@ -12,6 +12,7 @@ mod door;
 mod dropped;
 mod front;
 pub mod head;
+mod io;
 mod metric;
 pub mod proxy_header;
 mod read_ahead;

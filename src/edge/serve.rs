@@ -6,7 +6,8 @@ use super::connection::Connection;
 use super::dropped::Reason;
 use super::front::{Front, Guest};
 use super::head::{self, Head, Refusal};
-use super::stream::{Io, Wire};
+use super::io::Io;
+use super::stream::Wire;
 use crate::types::RequestId;
 use pingora::apps::{
     HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp,

@@ -3,7 +3,7 @@
 //! a request and comes back after it.
 
 use super::head::{Body, Head};
-use super::read_ahead::ReadAhead;
+use super::io::Io;
 use super::{Deadlines, connection};
 use bytes::{Buf as _, BytesMut};
 use pingora::protocols::raw_connect::ProxyDigest;
@@ -12,7 +12,7 @@ use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
     TimingDigest, UniqueID, UniqueIDType,
 };
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
-use tokio_rustls::server::TlsStream;
 
 /// One piece of plain text: a TLS record at most.
 const PIECE: usize = 16 * 1024;
@@ -28,22 +27,8 @@ const PIECE: usize = 16 * 1024;
 /// Answers are put together up to this, so that a head and a small body leave in one record.
 const TOGETHER: usize = 8 * 1024;
 
-/// The bytes below HTTP.
-#[derive(Debug)]
-pub(super) enum Io {
-    Plain(Box<ReadAhead>),
-    Tls(Box<TlsStream<ReadAhead>>),
-}
-
-impl Io {
-    /// The socket, below TLS where there is any.
-    pub(super) fn socket(&mut self) -> &mut ReadAhead {
-        match self {
-            Self::Plain(io) => io,
-            Self::Tls(tls) => tls.get_mut().0,
-        }
-    }
-}
+/// How many slices are written at once, of our own and of pingora's: a chunk has three.
+const MOST_SLICES: usize = 8;
 
 /// Where the bytes below go when pingora closes a connection before it read the whole request:
 /// their owner has to read on, so that the client sees the answer.
@@ -260,8 +245,51 @@ impl Wire {
             self.out.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        ready!(self.poll_drain(cx))?;
-        Pin::new(self.io()?).poll_write(cx, bytes)
+        if self.out.is_empty() {
+            return Pin::new(self.io()?).poll_write(cx, bytes);
+        }
+        self.poll_put_all(cx, &[IoSlice::new(bytes)])
+    }
+
+    /// Writes what was put together, and `bytes` after it, in as few records and system calls as
+    /// they need: a chunk of a body would otherwise take three.
+    fn poll_put_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length: usize = bytes.iter().map(|slice| slice.len()).sum();
+        if self.out.len() + length <= TOGETHER {
+            for slice in bytes {
+                self.out.extend_from_slice(slice);
+            }
+            return Poll::Ready(Ok(length));
+        }
+        loop {
+            let ahead = self.out.len();
+            let io = self.io.as_mut().ok_or_else(gone)?;
+            let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+            let own = [IoSlice::new(&self.out)];
+            let all = own.iter().chain(bytes);
+            let mut count = 0;
+            for (to, from) in slices.iter_mut().zip(all) {
+                *to = *from;
+                count += 1;
+            }
+            let slices = slices.get(..count).unwrap_or_default();
+            let written = ready!(Pin::new(io).poll_write_vectored(cx, slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            if written < ahead {
+                drop(self.out.drain(..written));
+                continue;
+            }
+            self.out = Vec::new();
+            if written > ahead {
+                return Poll::Ready(Ok(written - ahead));
+            }
+        }
     }
 }
 
@@ -328,6 +356,19 @@ impl AsyncWrite for Wire {
         self.in_time(cx, result)
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = self.poll_put_all(cx, bytes);
+        self.in_time(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if connection::waits() {
             return Poll::Ready(Ok(()));
@@ -345,46 +386,6 @@ impl AsyncWrite for Wire {
             waiting @ (Poll::Pending | Poll::Ready(Err(_))) => waiting,
         };
         self.in_time(cx, result)
-    }
-}
-
-impl AsyncRead for Io {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Io {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Plain(io) => Pin::new(io).poll_write(cx, bytes),
-            Self::Tls(io) => Pin::new(io).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(io) => Pin::new(io).poll_flush(cx),
-            Self::Tls(io) => Pin::new(io).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
-        }
     }
 }
 

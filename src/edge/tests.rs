@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+mod writing;
+
 /// Short, so that tests of them are quick; long enough for a busy machine in all others.
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -54,6 +56,9 @@ impl ProxyHttp for Gate {
             self.go_on.notified().await;
         }
         let known = connection().expect("a request is served within its connection");
+        if path == "/chunks" {
+            return writing::in_chunks(session, &known).await;
+        }
         if known.closing() {
             session.set_keepalive(None);
         }

@@ -291,7 +291,7 @@ impl ProxyHttp for Gate {
         end_of_stream: bool,
         context: &mut Context,
     ) -> Result<Option<Duration>, Box<Error>> {
-        passage::download(context.passage.as_deref_mut(), body, end_of_stream);
+        passage::download(context, body, end_of_stream);
         context.note.sent += body.as_ref().map_or(0, |piece| piece.len() as u64);
         Ok(None)
     }

@@ -215,7 +215,8 @@ pub(super) fn outwards(
 }
 
 /// Puts a piece of an answer's body into the words of the outside.
-pub(super) fn download(passage: Option<&mut Passage>, body: &mut Option<Bytes>, end: bool) {
+pub(super) fn download(context: &mut Context, body: &mut Option<Bytes>, end: bool) {
+    let passage = context.passage.as_deref_mut();
     let Some(scanner) = passage.and_then(|passage| passage.scanner.as_mut()) else {
         return;
     };
@@ -227,6 +228,12 @@ pub(super) fn download(passage: Option<&mut Passage>, body: &mut Option<Bytes>, 
         (Some(piece), Some(rest)) if !piece.is_empty() => Some([piece, rest].concat().into()),
         (piece, rest) => rest.or(piece),
     };
+    // What has no length has an end, which would leave in a record of its own.
+    if let (true, Some(piece), Some(connection)) = (end, &*body, &context.connection)
+        && !piece.is_empty()
+    {
+        connection.together();
+    }
 }
 
 /// What a client is told of a request that broke off before it was answered.
