@@ -22,6 +22,13 @@ impl Io {
             Self::Tls(tls) => tls.get_mut().0,
         }
     }
+
+    /// How much TLS may hold that the socket has not taken.
+    pub(super) fn hold_at_most(&mut self, bytes: usize) {
+        if let Self::Tls(tls) = self {
+            tls.get_mut().1.set_buffer_limit(Some(bytes));
+        }
+    }
 }
 
 impl AsyncRead for Io {

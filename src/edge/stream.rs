@@ -27,6 +27,13 @@ const PIECE: usize = 16 * 1024;
 /// Answers are put together up to this, so that a head and a small body leave in one record.
 const TOGETHER: usize = 8 * 1024;
 
+/// What TLS may hold of an answer while its client keeps up: few system calls for much text.
+const WIDE: usize = 64 * 1024;
+/// While it does not: what waits here, waits beside what pingora holds.
+const NARROW: usize = PIECE;
+/// After so many writes without waiting a client keeps up again.
+const KEEPS_UP: u8 = 8;
+
 /// How many slices are written at once, of our own and of pingora's: a chunk has three.
 const MOST_SLICES: usize = 8;
 
@@ -50,6 +57,8 @@ pub(super) struct Wire {
     /// Written by pingora, and not to the peer yet.
     out: Vec<u8>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// How many writes in a row the client must take at once until it is known to keep up.
+    behind: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +87,7 @@ impl Wire {
             pace: None,
             out: Vec::new(),
             stalled: None,
+            behind: 0,
         }
     }
 
@@ -236,6 +246,24 @@ impl Wire {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)))
     }
 
+    /// Has TLS hold little where the client takes its answer more slowly than it comes.
+    fn adapt(&mut self, waits: bool) {
+        let before = self.behind;
+        self.behind = if waits {
+            KEEPS_UP
+        } else {
+            before.saturating_sub(1)
+        };
+        let most = match (before, self.behind) {
+            (0, 1..) => NARROW,
+            (1.., 0) => WIDE,
+            _ => return,
+        };
+        if let Some(io) = &mut self.io {
+            io.hold_at_most(most);
+        }
+    }
+
     fn poll_put(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.out.len() + bytes.len() <= TOGETHER {
             if self.out.capacity() == 0 {
@@ -353,6 +381,7 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = self.poll_put(cx, bytes);
+        self.adapt(result.is_pending());
         self.in_time(cx, result)
     }
 
@@ -362,6 +391,7 @@ impl AsyncWrite for Wire {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = self.poll_put_all(cx, bytes);
+        self.adapt(result.is_pending());
         self.in_time(cx, result)
     }
 
