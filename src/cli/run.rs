@@ -3,9 +3,11 @@
 use super::terminal::complain;
 use crate::config::Config;
 use crate::gateway::{self, Gateway};
+use anyhow::Context as _;
 use std::process::ExitCode;
 
 pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<ExitCode> {
+    gateway::keep_memory_private().context("cannot keep secrets out of core dumps")?;
     gateway::install_cryptography();
     let config = match Config::load(&file.config) {
         Ok(config) => config,

@@ -23,6 +23,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let private = crate::gateway::keep_memory_private();
+    private.context("cannot keep keys out of core dumps")?;
     crate::gateway::install_cryptography();
     let keys: Vec<Key> = arguments
         .keys

@@ -4,6 +4,7 @@
 mod apps;
 mod brokered;
 mod files;
+mod private;
 mod published;
 mod recovery;
 mod reload;
@@ -11,6 +12,7 @@ mod view;
 mod world;
 
 pub use files::Files;
+pub use private::keep_memory_private;
 
 use crate::admin;
 use crate::apps::Apps;

@@ -79,6 +79,13 @@ level = "trace"
 
     let mut said: Vec<(String, Vec<u8>)> = Vec::new();
     let gate = site.start().await;
+    let limits = format!("/proc/{}/limits", gate.process());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let core: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"], "a core dump would hold them all");
     let client = gate.client();
     for (secret, body) in [
         (HOOK, BODY),
