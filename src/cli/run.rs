@@ -2,6 +2,7 @@
 
 use super::terminal::complain;
 use crate::config::Config;
+use crate::edge::Kept;
 use crate::gateway::{self, Gateway};
 use anyhow::Context as _;
 use std::process::ExitCode;
@@ -16,9 +17,10 @@ pub(super) fn run(file: &super::ConfigFile) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
+    let kept = Kept::inherited(&crate::config::socket_names());
     let runtime = gateway::runtime(config.gateway.workers)?;
     let well = runtime.block_on(async {
-        let gateway = Gateway::start(config, Some(file.config.clone())).await?;
+        let gateway = Gateway::start(config, Some(file.config.clone()), kept).await?;
         gateway.run().await
     })?;
     Ok(if well {

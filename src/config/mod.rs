@@ -97,6 +97,16 @@ pub struct Gateway {
     pub signer: Option<PathBuf>,
 }
 
+/// Under which names a service manager handed sockets over, as `sd_listen_fds(3)` says it.
+#[must_use]
+pub fn socket_names() -> String {
+    let environment = Environment::of_process();
+    environment
+        .value("LISTEN_FDNAMES")
+        .unwrap_or_default()
+        .to_owned()
+}
+
 impl Config {
     /// Reads `path`, the files `conf.d/*.toml` beside it and the environment. Touches no network.
     ///

@@ -5,6 +5,7 @@ use super::admission::{Entry, Filter};
 use super::bounds::Connections;
 use super::dropped::Ledger;
 use super::front::{Front, Shared};
+use super::kept::Kept;
 use super::metric::Meters;
 use super::redirect::Redirect;
 use super::{Deadlines, Listener, Tls};
@@ -18,7 +19,7 @@ use pingora::services::listening::Service;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::IntoRawFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd, IntoRawFd as _};
 use std::sync::Arc;
 
 /// Connections that the system accepts ahead of us; it cuts this to `net.core.somaxconn`.
@@ -61,12 +62,16 @@ pub struct BindError {
 }
 
 impl Door {
-    /// Binds a listener's socket. Port 0 takes a free one.
+    /// Takes a listener's socket from those that were kept, or binds one. Port 0 takes a free one.
     ///
     /// # Errors
     /// Where the address is taken, not ours, or not allowed.
-    pub fn bind(listener: &Listener) -> Result<Self, BindError> {
-        let bound = socket(listener.address).and_then(|socket| {
+    pub fn bind(listener: &Listener, kept: &mut Kept) -> Result<Self, BindError> {
+        let socket = match kept.take(listener.address) {
+            Some(socket) => socket.set_nonblocking(true).map(|()| socket),
+            None => socket(listener.address),
+        };
+        let bound = socket.and_then(|socket| {
             let address = socket.local_addr()?;
             Ok((socket, address))
         });
@@ -91,6 +96,12 @@ impl Door {
         self.address
     }
 
+    /// Its socket.
+    #[must_use]
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
     /// What the configuration says of it.
     #[must_use]
     pub const fn listener(&self) -> &Listener {
@@ -98,7 +109,8 @@ impl Door {
     }
 
     /// Serves connections until `shutdown` says true. Then it stops accepting and returns;
-    /// connections that are busy run on ([`Connections::drained`] waits for them), idle ones end.
+    /// connections that are busy run on ([`Connections::drained`] waits for them), idle ones end
+    /// within [`Deadlines::farewell`].
     ///
     /// A listener with `redirect` answers by itself and never asks `app`. The cleanup of `app` is
     /// not called, since doors share it.

@@ -13,6 +13,7 @@ mod dropped;
 mod front;
 pub mod head;
 mod io;
+mod kept;
 mod metric;
 pub mod proxy_header;
 mod read_ahead;
@@ -27,6 +28,7 @@ pub use bounds::{Bounds, Connections};
 pub use connection::{Connection, connection};
 pub use door::{BindError, Door, House};
 pub use dropped::{Dropped, Ledger, Reason, Witness};
+pub use kept::Kept;
 pub use tls::{Tls, TlsError};
 
 use crate::types::Name;
@@ -88,6 +90,9 @@ pub struct Deadlines {
     /// How long what a refused client still sends is read and thrown away, so that it sees the
     /// answer instead of a reset.
     pub linger: Duration,
+    /// After a stop has begun, for a connection that owes nothing to bring one more request: what
+    /// was sent just then is answered, with `Connection: close`, and not cut off.
+    pub farewell: Duration,
 }
 
 impl Default for Deadlines {
@@ -103,6 +108,7 @@ impl Default for Deadlines {
             write: Duration::from_secs(30),
             drain_body: Duration::from_secs(10),
             linger: Duration::from_secs(5),
+            farewell: Duration::from_secs(1),
         }
     }
 }

@@ -99,11 +99,16 @@ async fn next(
         } else {
             deadlines.keep_alive
         };
-        let stopping = shutdown.wait_for(|stopping| *stopping);
+        let stopping = async {
+            let begun = shutdown.wait_for(|stopping| *stopping).await.is_ok();
+            if begun {
+                tokio::time::sleep(deadlines.farewell).await;
+            }
+        };
         let came = tokio::select! {
             biased;
             came = timeout(patience, wire.read_more()) => came,
-            _ = stopping => return Next::Nothing,
+            () = stopping => return Next::Nothing,
         };
         if !matches!(came, Ok(Ok(1..))) {
             return Next::Nothing;

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+mod stopping;
 mod writing;
 
 /// Short, so that tests of them are quick; long enough for a busy machine in all others.
@@ -176,7 +177,7 @@ impl Setup {
         };
         let app: Arc<HttpProxy<Gate>> = Arc::new(http_proxy(&Arc::default(), gate));
         let (stop, shutdown) = watch::channel(false);
-        let door = Door::bind(&self.listener).unwrap();
+        let door = Door::bind(&self.listener, &mut Kept::default()).unwrap();
         let address = door.address();
         let mut service = JoinSet::new();
         service.spawn(door.open(app, house, shutdown));
@@ -824,36 +825,6 @@ async fn a_redirect_listener_sends_every_path_to_https_and_reflects_no_garbage()
     }
 }
 
-#[tokio::test]
-async fn a_drain_waits_for_running_requests_and_ends_idle_connections_at_once() {
-    let mut run = setup().run();
-    let mut idle = run.tls("localhost").await.unwrap();
-    ask(&mut idle, "/").await;
-    let mut busy = run.tls("localhost").await.unwrap();
-    busy.write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
-    run.arrived.recv().await.unwrap();
-    run.stop.send(true).unwrap();
-    run.service.join_next().await.unwrap().unwrap();
-    assert!(ends(&mut idle).await);
-    assert!(TcpStream::connect(run.address).await.is_err());
-    let connections = run.connections.clone();
-    let mut drained = Box::pin(connections.drained());
-    assert!(is_pending(&mut drained).await);
-    run.go_on.notify_one();
-    let answered = answer(&mut busy).await;
-    assert_eq!(status(&answered), 200);
-    assert!(
-        answered
-            .0
-            .to_ascii_lowercase()
-            .contains("connection: close")
-    );
-    drained.await;
-    assert_eq!(run.connections.open(), 0);
-}
-
 async fn is_pending(future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
     tokio::select! {
         biased;
@@ -916,12 +887,16 @@ fn a_listener_that_cannot_be_bound_says_which_where_and_what_to_do() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _inside = runtime.enter();
     let mut listener = setup().listener;
-    let door = Door::bind(&listener).unwrap();
+    let door = Door::bind(&listener, &mut Kept::default()).unwrap();
     listener.address = door.address();
-    let said = Door::bind(&listener).unwrap_err().to_string();
+    let said = Door::bind(&listener, &mut Kept::default())
+        .unwrap_err()
+        .to_string();
     assert!(said.contains("listen `public`: cannot listen on 127.0.0.1:"));
     assert!(said.contains("another process listens there"), "{said}");
     listener.address = "192.0.2.1:0".parse().unwrap();
-    let said = Door::bind(&listener).unwrap_err().to_string();
+    let said = Door::bind(&listener, &mut Kept::default())
+        .unwrap_err()
+        .to_string();
     assert!(said.contains("no interface of this machine"), "{said}");
 }

@@ -8,6 +8,7 @@ mod private;
 mod published;
 mod recovery;
 mod reload;
+mod supervisor;
 mod view;
 mod world;
 
@@ -17,7 +18,7 @@ pub use private::keep_memory_private;
 use crate::admin;
 use crate::apps::Apps;
 use crate::config::Config;
-use crate::edge::{Connections, Deadlines, Door, Entry, House, Ledger, Tls, certificate};
+use crate::edge::{Connections, Deadlines, Door, Entry, House, Kept, Ledger, Tls, certificate};
 use crate::gate::{Flight, Gate, Snapshot, upstream};
 use crate::github::meta::Watcher;
 use crate::spool::{Condition, Spool, sqlite};
@@ -126,20 +127,23 @@ pub async fn interrupted() {
 }
 
 impl Gateway {
-    /// Builds everything and opens the doors. `file` is read again on a reload.
+    /// Builds everything and opens the doors, those that were kept and others. `file` is read
+    /// again on a reload.
     ///
     /// # Errors
     /// Where a part cannot be built; then nothing runs.
-    pub async fn start(config: Config, file: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: Config,
+        file: Option<PathBuf>,
+        mut kept: Kept,
+    ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let tasks = Tasks::new();
         let log = crate::telemetry::log::init(&config.log)?;
         let metrics = Metrics::install()?;
         metrics.keep(&tasks);
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
-        }
+        warn(&config.warnings);
         let files = Files::raise(&config);
         if let Some(lack) = files.lack() {
             tracing::warn!("{lack}");
@@ -148,10 +152,7 @@ impl Gateway {
         let spool: Arc<dyn Spool> = Arc::new(sqlite::Engine::open(&config.spool, clock.clone())?);
         let certificates = certificate::Store::load(&config.certificates, clock.clone());
         let (certificates, expired) = certificates.map_err(|faults| listed(&faults))?;
-        for warning in expired {
-            tracing::warn!("{warning}");
-        }
-
+        warn(&expired);
         let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
         let dispatch = Dispatch::new(
             spool.clone(),
@@ -174,7 +175,8 @@ impl Gateway {
         } = built.map_err(|faults| listed(&faults))?;
         let entry = Arc::new(ArcSwap::from_pointee(world::entry(&snapshot)));
 
-        let doors = config.listeners.iter().map(Door::bind);
+        let doors = config.listeners.iter();
+        let doors = doors.map(|listener| Door::bind(listener, &mut kept));
         let doors: Vec<Door> = doors.collect::<Result<_, _>>()?;
         let admin_doors = admin::open(&config.admin).await?;
         let world = Arc::new(World {
@@ -208,6 +210,8 @@ impl Gateway {
             connections: Connections::new(files.bounds()),
             world,
         };
+        supervisor::keep(&doors, &kept);
+        drop(kept);
         gateway.open(doors)?;
         gateway.world.dispatch.apply(&staff);
         admin_doors.serve(admin::Parts {
@@ -228,6 +232,8 @@ impl Gateway {
         let doors = self.doors.iter().map(|(name, at)| format!("{name} {at}"));
         let doors: Vec<_> = doors.collect();
         tracing::info!(listeners = ?doors, admin = ?self.admin, "hubgate is ready");
+        supervisor::ready(&self.world.how());
+        self.world.stay_watched();
     }
 
     fn open(&mut self, doors: Vec<Door>) -> anyhow::Result<()> {
@@ -355,6 +361,7 @@ impl Gateway {
     pub async fn stop(self) {
         let drain = self.world.config.load().gateway.drain;
         tracing::info!("stopping: running requests have {} s", drain.as_secs());
+        supervisor::stopping(drain);
         self.world.draining.store(true, Ordering::Release);
         self.close.send_replace(true);
         let begun = tokio::time::Instant::now();
@@ -448,6 +455,12 @@ impl World {
             outcome: outcome.to_owned(),
         });
         self.audit.record(record).await;
+    }
+}
+
+fn warn<W: std::fmt::Display>(warnings: &[W]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! A reload: read wholly, build wholly, then swap; or change nothing and say why.
 
 use super::world::{self, Built};
-use super::{World, listed};
+use super::{World, listed, supervisor};
 use crate::apps::Apps;
 use crate::config::Config;
 use crate::gate::Snapshot;
@@ -14,6 +14,27 @@ impl World {
     /// # Errors
     /// Every mistake in it. Then nothing changed.
     pub(super) async fn reload_now(self: &Arc<Self>) -> Result<String, String> {
+        supervisor::reloading();
+        let done = self.reload_untold().await;
+        match &done {
+            Ok(_) => supervisor::ready(&self.how()),
+            Err(mistakes) => supervisor::refused(mistakes),
+        }
+        metrics::gauge!("hubgate_reload_succeeded").set(if done.is_ok() { 1.0 } else { 0.0 });
+        done
+    }
+
+    /// How it is, in a line.
+    pub(super) fn how(&self) -> String {
+        let config = self.config.load();
+        let routes = config.webhooks.len() + config.published.len();
+        if self.listeners.is_empty() {
+            return "nothing is open to the world yet: fill in [[listen]] and routes".to_owned();
+        }
+        format!("ready: {} listeners, {routes} routes", self.listeners.len())
+    }
+
+    async fn reload_untold(self: &Arc<Self>) -> Result<String, String> {
         let world = self.clone();
         let done = tokio::task::spawn_blocking(move || world.replace()).await;
         let (fresh, said) = done.map_err(|fault| format!("the reload broke off: {fault}"))??;

@@ -6,6 +6,7 @@ mod tool;
 
 use super::terminal::say;
 use crate::config::Config;
+use crate::edge::Kept;
 use crate::gateway::{self, Gateway};
 use crate::types::DeliveryId;
 use anyhow::{Context as _, bail};
@@ -48,7 +49,7 @@ async fn show(once: bool, state: &Path) -> anyhow::Result<bool> {
 
     let secret = uuid::Uuid::new_v4().simple().to_string();
     let config = Config::from_text(&configuration(state, &secret, tool.address), state)?;
-    let gateway = Gateway::start(config, None).await?;
+    let gateway = Gateway::start(config, None, Kept::default()).await?;
     let gate = gateway
         .address("demo")
         .context("the gateway has no listener")?;

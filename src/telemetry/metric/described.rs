@@ -19,7 +19,7 @@ pub(super) fn describe() {
 }
 
 /// In the order of their names.
-const DESCRIBED: [(Kind, &str, &str); 20] = [
+const DESCRIBED: [(Kind, &str, &str); 21] = [
     (
         Counter,
         "hubgate_admin_requests_total",
@@ -70,6 +70,11 @@ const DESCRIBED: [(Kind, &str, &str); 20] = [
         Gauge,
         "hubgate_published_open",
         "1 where a published server answers without a login, 0 where it does not, by route",
+    ),
+    (
+        Gauge,
+        "hubgate_reload_succeeded",
+        "0 where the last reload was refused and what ran goes on, 1 where it was not",
     ),
     (
         Counter,
