@@ -4,9 +4,12 @@ mod app;
 mod caller;
 mod check;
 mod client;
+mod completions;
 mod config;
 mod deliveries;
 mod demo;
+mod health;
+mod man;
 mod profile;
 mod publish;
 mod reload;
@@ -66,6 +69,12 @@ enum Command {
     Signer(signer::Arguments),
     /// Have the running gateway read its configuration again
     Reload(reload::Arguments),
+    /// Whether the running gateway takes traffic; exit 0 or 1
+    Health(health::Arguments),
+    /// Print what a shell completes from
+    Completions(completions::Arguments),
+    /// Print a manual page, hubgate(8) or hubgate.toml(5)
+    Man(man::Arguments),
 }
 
 /// Which configuration file.
@@ -94,6 +103,9 @@ pub fn main() -> ExitCode {
         Command::Sources(arguments) => sources::run(&arguments),
         Command::Signer(arguments) => signer::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         #[expect(
