@@ -1,6 +1,8 @@
 # make demo   the main job on this machine (ARGS=--once: exit when delivered)
 # make test   everything that must hold; installs what it needs and says what it skips
 # make bench  hubgate and its peers under the same load (bench/README.md; ARGS=--quick)
+# make deb    the Debian package, in target/debian/
+# make test-install   the package in a Debian 12 of its own: what an operator does (needs root)
 # make fuzz   made-up bytes for every parser, FUZZ_SECONDS each (120); TARGETS: only these
 CARGO ?= cargo
 .PHONY: demo test check
@@ -21,6 +23,12 @@ check:
 .PHONY: tools
 tools:
 	tests/tools/build
+
+.PHONY: deb test-install
+deb: tools
+	packaging/deb/build
+test-install: tools
+	packaging/test/prepare
 
 .PHONY: bench
 bench: tools

@@ -23,10 +23,24 @@ impl Translation<'_> {
             .collect();
         if !any {
             let key = layers.root().child("listen");
-            self.wrong(
-                &key,
-                "missing; expected at least one `[[listen]]` with `name` and `address`",
-            );
+            let expected = "expected at least one `[[listen]]` with `name` and `address`";
+            let webhooks = layers
+                .list("webhook", |file| &file.webhook)
+                .next()
+                .is_some();
+            let published = layers
+                .list("publish", |file| &file.publish)
+                .next()
+                .is_some();
+            let broker = layers.table("broker", |file| &file.broker);
+            let (_, broker) = broker.key("url", |broker| &broker.url);
+            if webhooks || published || broker.is_some() {
+                self.wrong(&key, format!("missing; {expected}"));
+            } else {
+                // As it is installed: what it is to do comes later.
+                let so_far = "missing, and so are routes: nothing is open to the world yet";
+                self.warn(&key, format!("{so_far}; {expected}, then routes"));
+            }
         }
         listeners
     }

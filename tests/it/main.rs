@@ -34,6 +34,7 @@ mod publish;
 mod receivers;
 mod refusals;
 mod secrets;
+mod service;
 mod simulator;
 mod slow;
 mod stories;

@@ -95,7 +95,21 @@ fn an_unknown_section_of_a_list_hides_nothing_else() {
 
 #[test]
 fn what_is_not_there_at_all_is_told_once() {
-    insta::assert_snapshot!(Place::new().complaint(""));
+    let listen = "[[listen]]\nname = \"public\"\naddress = \"127.0.0.1:8443\"\n";
+    assert!(RIGHT.contains(listen));
+    insta::assert_snapshot!(Place::new().complaint(&RIGHT.replace(listen, "")));
+}
+
+#[test]
+fn as_installed_it_runs_and_says_what_to_fill_in() {
+    let shipped = include_str!("../../../packaging/hubgate.toml");
+    for text in ["", shipped] {
+        let config = Place::new().read(text).expect("is right");
+        assert!(config.listeners.is_empty());
+        let said = config.warnings.join("\n");
+        assert!(said.contains("nothing is open to the world yet"), "{said}");
+        assert!(said.contains("[[listen]]"), "{said}");
+    }
 }
 
 #[test]
