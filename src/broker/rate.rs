@@ -1,13 +1,15 @@
 //! How often a caller may ask.
 
-use crate::types::ParseError;
+use crate::types::{Name, ParseError};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// So many requests in such a time; all of them may come at once.
@@ -77,21 +79,31 @@ impl fmt::Display for Rate {
     }
 }
 
-/// How much each caller has asked. Lives as long as a configuration.
-#[derive(Debug)]
-pub struct Rates(Vec<Limiter>);
+/// How much each caller has asked.
+#[derive(Debug, Default)]
+pub struct Rates(Vec<Bucket>);
+
+/// What one caller may still ask.
+#[derive(Debug, Clone)]
+struct Bucket {
+    caller: Name,
+    rate: Rate,
+    limiter: Arc<Limiter>,
+}
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
 impl Rates {
-    /// Callers with these rates, who have asked nothing yet.
+    /// These callers with their rates. Who was there before at the same rate has asked what it has
+    /// asked; the others have asked nothing yet.
     #[must_use]
-    pub fn of(rates: impl IntoIterator<Item = Rate>) -> Self {
-        let one = |rate: Rate| {
-            let limiter = RateLimiter::direct(rate.quota());
-            limiter.with_middleware::<StateInformationMiddleware>()
+    pub fn of<'a>(callers: impl IntoIterator<Item = (&'a Name, Rate)>, before: &Self) -> Self {
+        let old: HashMap<&Name, &Bucket> = before.0.iter().map(|old| (&old.caller, old)).collect();
+        let one = |(caller, rate): (&Name, Rate)| {
+            let same = old.get(caller).filter(|old| old.rate == rate);
+            same.map_or_else(|| Bucket::full(caller, rate), |old| Bucket::clone(old))
         };
-        Self(rates.into_iter().map(one).collect())
+        Self(callers.into_iter().map(one).collect())
     }
 
     /// Counts a request of the caller at this place of the list; says how many more may come at
@@ -100,14 +112,26 @@ impl Rates {
     /// # Errors
     /// How long it has to wait.
     pub fn admit(&self, caller: usize) -> Result<u32, Duration> {
-        let Some(limiter) = self.0.get(caller) else {
+        let Some(bucket) = self.0.get(caller) else {
             return Err(Duration::from_mins(1));
         };
         let clock = DefaultClock::default();
-        limiter
+        bucket
+            .limiter
             .check()
             .map(|state| state.remaining_burst_capacity())
             .map_err(|until| until.wait_time_from(clock.now()))
+    }
+}
+
+impl Bucket {
+    fn full(caller: &Name, rate: Rate) -> Self {
+        let limiter = RateLimiter::direct(rate.quota());
+        Self {
+            caller: caller.clone(),
+            rate,
+            limiter: Arc::new(limiter.with_middleware::<StateInformationMiddleware>()),
+        }
     }
 }
 
@@ -135,7 +159,9 @@ mod tests {
 
     #[test]
     fn who_asks_too_often_waits_and_nobody_else_does() {
-        let rates = Rates::of(["2/h", "1/h"].map(|rate| rate.parse().unwrap()));
+        let names = ["a", "b"].map(|name| name.parse::<Name>().unwrap());
+        let rates = ["2/h", "1/h"].map(|rate| rate.parse().unwrap());
+        let rates = Rates::of(names.iter().zip(rates), &Rates::default());
         assert_eq!(rates.admit(0), Ok(1));
         assert_eq!(rates.admit(0), Ok(0));
         let wait = rates.admit(0).unwrap_err();
@@ -145,5 +171,26 @@ mod tests {
         );
         assert_eq!(rates.admit(1), Ok(0));
         assert!(rates.admit(2).is_err());
+    }
+
+    #[test]
+    fn what_was_asked_stays_asked_where_the_rate_is_the_same() {
+        let [a, b, c] = ["a", "b", "c"].map(|name| name.parse::<Name>().unwrap());
+        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        let callers = [(&a, rate("1/h")), (&b, rate("1/h")), (&c, rate("1/h"))];
+        let before = Rates::of(callers, &Rates::default());
+        for caller in 0..3 {
+            assert_eq!(before.admit(caller), Ok(0));
+        }
+        // In another order; one has another rate, one is gone, one is new.
+        let d: Name = "d".parse().unwrap();
+        let callers = [(&d, rate("1/h")), (&b, rate("2/h")), (&a, rate("1/h"))];
+        let after = Rates::of(callers, &before);
+        assert_eq!(after.admit(0), Ok(0));
+        assert_eq!(after.admit(1), Ok(1));
+        assert!(after.admit(2).is_err());
+        // Who was gone for one configuration begins anew.
+        let callers = [(&c, rate("1/h"))];
+        assert_eq!(Rates::of(callers, &after).admit(0), Ok(0));
     }
 }

@@ -4,7 +4,8 @@
 use super::ask::Inquiry;
 use super::context::Context;
 use crate::broker::{
-    self, Caller, Credential, Extent, Grant, Held, Need, Rates, Refusal, Roster, Tokens, oidc,
+    self, Budget, Cache, Caller, Credential, Demand, Draw, Extent, Grant, Held, Need, Purse, Rates,
+    Refusal, Roster, Tokens, oidc,
 };
 use crate::github::{Allowed, Repositories, Scope};
 use crate::publish::asked::{Asked, What};
@@ -45,6 +46,10 @@ pub struct Desk {
     pub issuers: Arc<oidc::Issuers>,
     /// What they are given.
     pub tokens: Tokens,
+    /// How much may be asked of GitHub.
+    pub budget: Arc<Budget>,
+    /// Answers that GitHub may say are still so; none where none are held.
+    pub cache: Option<Arc<Cache>>,
     /// What installations have.
     pub installations: Arc<dyn Installations>,
     /// For each caller, for each of its grants.
@@ -358,6 +363,28 @@ impl Party {
         };
         let (need, held) = self.desk.token(grant, wanted).await?;
         Ok(Bearer { need, held, basic })
+    }
+
+    /// Lets the request go as far as GitHub's limits are concerned, once there is room for it.
+    pub(super) async fn draw(
+        &self,
+        host: &str,
+        bearer: &Bearer,
+        demand: Demand,
+    ) -> Result<Draw, Refusal> {
+        let caller = self.desk.caller(self.caller).ok_or(Refusal::Caller)?;
+        let purse = Purse {
+            host,
+            app: &bearer.need.app,
+            owner: &bearer.need.owner,
+            installation: bearer.held.minted.installation,
+        };
+        self.desk.budget.draw(&purse, &caller.name, demand).await
+    }
+
+    /// The answers that are held.
+    pub(super) fn cache(&self) -> Option<&Arc<Cache>> {
+        self.desk.cache.as_ref()
     }
 
     /// Another token in place of one that GitHub refused.

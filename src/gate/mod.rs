@@ -281,7 +281,21 @@ impl ProxyHttp for Gate {
             whole: !session.as_ref().retry_buffer_truncated(),
             idempotent: session.req_header().method.is_idempotent(),
         };
-        passage::outwards(context, head, can)
+        match passage::outwards(context, head, can)? {
+            Some(body) => serve(session, head, body).await,
+            None => Ok(()),
+        }
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> Result<Option<Duration>, Box<Error>> {
+        passage::received(context.passage.as_deref_mut(), body.as_ref(), end_of_stream);
+        Ok(None)
     }
 
     fn response_body_filter(
@@ -345,6 +359,27 @@ impl ProxyHttp for Gate {
     fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
         true
     }
+}
+
+/// Answers with a body that was held. The service's own answer ends with its head, so that no piece
+/// of a body follows in whose place this one could go.
+async fn serve(
+    session: &mut Session,
+    head: &mut ResponseHeader,
+    body: Bytes,
+) -> Result<(), Box<Error>> {
+    let empty = body.is_empty();
+    session
+        .write_response_header(Box::new(head.clone()), empty)
+        .await
+        .map_err(Error::into_down)?;
+    if !empty {
+        let written = session.write_response_body(Some(body), true).await;
+        written.map_err(Error::into_down)?;
+    }
+    // The head that the proxy goes on with is to be told to nobody: as an interim one it is not.
+    session.as_mut().set_ignore_info_resp(true);
+    head.set_status(http::StatusCode::EARLY_HINTS)
 }
 
 fn count(context: &Context, outcome: Outcome) {

@@ -3,11 +3,12 @@
 
 use super::context::{Context, Outcome};
 use super::flight::Seat;
-use super::permit::{Again, Document, Outwards, Permit, Told};
+use super::permit::{Again, Document, Keeping, Outward, Outwards, Permit, Told};
 use super::refuse::Refusal;
 use crate::publish::rewrite::{Body, Scanner};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
+use http::header::CONTENT_LENGTH;
 use pingora::ErrorSource;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{Error, ErrorType, HttpPeer};
@@ -29,6 +30,11 @@ pub(super) struct Passage {
     refused: Option<Refusal>,
     /// Its token was refused, and it comes again with another.
     again: bool,
+    /// What is done with the answer as it comes, besides passing it, and the room that takes.
+    keeping: Option<Keeping>,
+    room: Seat,
+    /// What was held was served, since GitHub says it is still so.
+    recalled: bool,
 }
 
 /// A request's body.
@@ -43,7 +49,7 @@ enum Upload {
 
 impl Passage {
     /// The way of a request that may go it.
-    pub(super) fn new(permit: Permit, seat: Seat) -> Self {
+    pub(super) fn new(permit: Permit, [seat, room]: [Seat; 2]) -> Self {
         let upload = match permit.document() {
             Some(document) => Upload::Judge(document, BytesMut::new(), seat),
             None => Upload::Stream,
@@ -55,6 +61,9 @@ impl Passage {
             scanner: None,
             refused: None,
             again: false,
+            keeping: None,
+            room,
+            recalled: false,
         }
     }
 
@@ -68,6 +77,9 @@ impl Passage {
         let gone = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);
         match (&self.refused, status) {
             (Some(refusal), _) => Outcome::deny(refusal),
+            (None, Some(status)) if !broken_off && self.recalled => {
+                Outcome::allow("unchanged", status)
+            }
             (None, Some(status)) if !broken_off => Outcome::allow("passed", status),
             (None, Some(status)) => Outcome::allow("broken_off", status),
             (None, None) => Outcome::allow("client_gone", gone),
@@ -177,30 +189,50 @@ pub(super) async fn upload(
     }
 }
 
-/// Puts an answer's head into the words of the outside.
+/// Puts an answer's head into the words of the outside; and the body that was held, where GitHub
+/// says that it is still so.
 pub(super) fn outwards(
     context: &mut Context,
     head: &mut ResponseHeader,
     can: Again,
-) -> Result<(), Box<Error>> {
+) -> Result<Option<Bytes>, Box<Error>> {
     let Some(passage) = context.passage.as_deref_mut() else {
-        return Ok(());
+        return Ok(None);
     };
+    let mut recalled = None;
     match passage.permit.outwards(head, can) {
-        Ok(Body::Rewrite(scanner)) => {
-            passage.scanner = Some(scanner);
-            // Without its length the head would leave alone, in a record of its own.
-            if let Some(connection) = &context.connection {
-                connection.together();
+        Ok(Outward {
+            body,
+            recalled: Some(whole),
+            ..
+        }) => {
+            let mut whole = Some(whole);
+            if let Body::Rewrite(scanner) = body {
+                passage.scanner = Some(scanner);
+            }
+            download(Some(passage), &mut whole, true);
+            let whole = whole.unwrap_or_default();
+            head.insert_header(CONTENT_LENGTH, whole.len())?;
+            context.note.sent += whole.len() as u64;
+            passage.recalled = true;
+            recalled = Some(whole);
+        }
+        Ok(Outward { body, keeping, .. }) => {
+            passage.keeping = keeping;
+            if let Body::Rewrite(scanner) = body {
+                passage.scanner = Some(scanner);
+                // Without its length the head would leave alone, in a record of its own.
+                if let Some(connection) = &context.connection {
+                    connection.together();
+                }
             }
         }
-        Ok(Body::Pass) => {}
         Err(Outwards::Head(error)) => return Err(error),
         Err(Outwards::Refused(refusal)) => return Err(passage.refuse(refusal)),
         Err(Outwards::Again) => {
             passage.again = true;
             let status = ErrorType::HTTPStatus(head.status.as_u16());
-            return Err(Error::explain(status, "another token is tried"));
+            return Err(Error::explain(status, "it is asked once more"));
         }
         Err(Outwards::Leak(leak)) => {
             let route = passage.permit.route();
@@ -211,7 +243,24 @@ pub(super) fn outwards(
     if !head.headers.contains_key("x-request-id") {
         head.insert_header("x-request-id", context.request.to_string())?;
     }
-    Ok(())
+    Ok(recalled)
+}
+
+/// Looks at a piece of an answer's body as it comes.
+pub(super) fn received(passage: Option<&mut Passage>, body: Option<&Bytes>, end: bool) {
+    let Some(passage) = passage else {
+        return;
+    };
+    if let Some(keeping) = passage.keeping.take() {
+        let piece = body.map_or(&[][..], |piece| piece);
+        // Memory that is not there is no reason to hold an answer up.
+        if passage.room.take(piece.len() as u64).is_some() {
+            passage.keeping = passage.permit.keep(keeping, piece, end);
+        }
+    }
+    if end {
+        passage.permit.done();
+    }
 }
 
 /// Puts a piece of an answer's body into the words of the outside.

@@ -2,10 +2,12 @@
 //! the other side's words. There is no other way to a [`Permit`] than [`authorize`].
 
 mod as_app;
+mod held;
 mod words;
 
 pub(super) use as_app::Again;
-pub(super) use words::Outwards;
+pub(super) use held::Keeping;
+pub(super) use words::{Outward, Outwards};
 
 use super::context::{Context, Outcome};
 use super::desk::{Bearer, Party};
@@ -14,6 +16,7 @@ use super::refuse::{Answer, Refusal};
 use super::service::{Place, Service};
 use super::subject::{About, repository, speaks_git, surface};
 use super::{Gate, Passed};
+use crate::broker::Draw;
 use crate::publish::asked::{self, Asked, Wanted, What};
 use crate::publish::operation::Access;
 use crate::publish::profile::{Circumstances, Decision};
@@ -47,6 +50,12 @@ pub(super) struct Permit {
     bearer: Option<Bearer>,
     /// How often GitHub refused a token.
     refused: u32,
+    /// It comes again without a condition, and with the token that it had.
+    plainly: bool,
+    /// What it draws from GitHub's limits.
+    draw: Option<Draw>,
+    /// How an answer that is held may be served, or this one held.
+    recall: held::Recall,
 }
 
 /// What is known of a request once its document was read, for audit.
@@ -111,6 +120,9 @@ pub(super) async fn authorize(
         party: None,
         bearer: None,
         refused: 0,
+        plainly: false,
+        draw: None,
+        recall: held::Recall::default(),
     };
     let entering = caller.map(|caller| (caller, About::of(&asked)));
     if let Some((caller, about)) = &entering {
@@ -136,12 +148,13 @@ pub(super) async fn authorize(
     }
     if let Some((_, about)) = &entering {
         permit.fetch(context, &asked, about).await?;
+        permit.draw(&asked, &head.method).await?;
     }
     if permit.document.is_some() {
         permit.head = Some(session.req_header().as_owned_parts());
     }
-    let seat = gate.flight.clone().board();
-    Ok(Passed::On(Box::new(Passage::new(permit, seat))))
+    let seats = [(); 2].map(|()| gate.flight.clone().board());
+    Ok(Passed::On(Box::new(Passage::new(permit, seats))))
 }
 
 /// Whether the header that every request must carry is there, once, with its value. Compared in a

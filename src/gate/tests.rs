@@ -157,7 +157,7 @@ fn of_webhooks() -> [receive::Refusal; 8] {
     all
 }
 
-fn of_the_broker() -> [broker::Refusal; 15] {
+fn of_the_broker() -> [broker::Refusal; 17] {
     use broker::Refusal as Broker;
     let all = [
         Broker::Caller,
@@ -169,6 +169,8 @@ fn of_the_broker() -> [broker::Refusal; 15] {
         Broker::Suspended,
         Broker::NotInstalled(None),
         Broker::Limited(Duration::ZERO),
+        Broker::Share(Duration::ZERO),
+        Broker::Crowded(Duration::ZERO),
         Broker::Unreachable,
         Broker::TimedOut,
         Broker::Key,
@@ -187,6 +189,8 @@ fn of_the_broker() -> [broker::Refusal; 15] {
             | Broker::Suspended
             | Broker::NotInstalled(_)
             | Broker::Limited(_)
+            | Broker::Share(_)
+            | Broker::Crowded(_)
             | Broker::Unreachable
             | Broker::TimedOut
             | Broker::Key

@@ -2,7 +2,7 @@
 
 use super::published::{self, Memories, Surroundings};
 use crate::apps::{self, Apps};
-use crate::broker::{Mint, Rates, Refusal, Roster, Tokens, oidc, token};
+use crate::broker::{Budget, Cache, Mint, Rates, Refusal, Roster, Tokens, oidc, token};
 use crate::config::{Broker, Config};
 use crate::edge::source::Directory;
 use crate::gate::desk::{Desk, GrantReach, Installations, looking};
@@ -16,7 +16,7 @@ use crate::telemetry::Tasks;
 use crate::telemetry::audit::{self, Audit, Record};
 use crate::types::{Clock, Entropy, Name, Owner, RepositoryPattern, RouteKey, Secret};
 use crate::webhook::deliver::Resolve;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,7 +28,8 @@ const SILENCE: Duration = Duration::from_mins(5);
 /// How long revoking may take after a reload; what is left ends within the hour.
 const REVOKING: Duration = Duration::from_secs(30);
 
-/// What the broker has beyond a reload: tokens, issuers' keys, what is known of Apps.
+/// What the broker has beyond a reload: tokens, issuers' keys, what is known of Apps, what is left
+/// of GitHub's limits and of callers' rates, answers that are held.
 #[derive(Debug)]
 pub(super) struct Office {
     /// The Apps of the configuration that is in force.
@@ -37,6 +38,9 @@ pub(super) struct Office {
     pub(super) tokens: Tokens,
     issuers: Arc<oidc::Issuers>,
     keys: Arc<Keys>,
+    budget: Arc<Budget>,
+    /// The desk that is in force.
+    desk: ArcSwapOption<Desk>,
 }
 
 /// Tells the Apps in force of deliveries.
@@ -77,12 +81,15 @@ impl Office {
         Ok(Self {
             tokens: Tokens::new(keys.clone(), clock.clone(), entropy.clone(), tasks.clone()),
             issuers: Arc::new(oidc::Issuers::new(documents, clock.clone())),
+            budget: Arc::new(Budget::new(clock.clone())),
+            desk: ArcSwapOption::empty(),
             apps,
             keys,
         })
     }
 
-    /// The desk of a configuration.
+    /// The desk of a configuration. What callers of the one that is in force have asked, they
+    /// have asked.
     pub(super) fn desk(&self, config: &Config) -> Arc<Desk> {
         let callers = config.callers.iter().map(|granted| granted.caller.clone());
         let roster = Roster::new(callers.collect());
@@ -94,8 +101,20 @@ impl Office {
             };
             each.map(reach).collect()
         });
+        let each = roster.callers().iter();
+        let each = each.map(|caller| (&caller.name, caller.rate));
+        let before = self.desk.load();
+        let bytes = config.broker.as_ref().map(|broker| broker.cache);
+        let bytes = bytes.unwrap_or(Broker::CACHE).bytes();
+        let kept = before.as_ref().and_then(|desk| desk.cache.as_ref());
+        let kept = kept.filter(|cache| cache.bytes() == bytes).cloned();
         Arc::new(Desk {
-            rates: Rates::of(roster.callers().iter().map(|caller| caller.rate)),
+            rates: match before.as_ref() {
+                Some(before) => Rates::of(each, &before.rates),
+                None => Rates::of(each, &Rates::default()),
+            },
+            budget: self.budget.clone(),
+            cache: kept.or_else(|| Cache::new(bytes).map(Arc::new)),
             issuers: self.issuers.clone(),
             tokens: self.tokens.clone(),
             installations: self.keys.clone(),
@@ -117,8 +136,14 @@ impl Office {
         }
     }
 
-    /// Ends what was given out under grants that are gone.
-    pub(super) fn settle(&self, desk: &Desk, tasks: &Tasks) {
+    /// From now on this desk is in force.
+    pub(super) fn open_with(&self, desk: &Arc<Desk>) {
+        self.desk.store(Some(desk.clone()));
+    }
+
+    /// The same after a reload: ends what was given out under grants that are gone.
+    pub(super) fn settle(&self, desk: &Arc<Desk>, tasks: &Tasks) {
+        self.open_with(desk);
         let mut grants: HashSet<_> = desk.roster.digests();
         let apps = self.apps.load();
         for caller in desk.roster.callers() {

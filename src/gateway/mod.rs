@@ -167,22 +167,21 @@ impl Gateway {
         let office = Office::open(apps.clone(), &audit, &clock, &entropy, &tasks)?;
         let (hands, none) = ((&watchers[..], &staff), Memories::new());
         let built = Built::new(&config, hands, (&office, &resolver), &none);
-        let Built {
-            snapshot, memories, ..
-        } = built.map_err(|faults| listed(&faults))?;
-        let entry = Arc::new(ArcSwap::from_pointee(world::entry(&snapshot)));
+        let built = built.map_err(|faults| listed(&faults))?;
+        office.open_with(&built.desk);
+        let entry = Arc::new(ArcSwap::from_pointee(world::entry(&built.snapshot)));
 
         let doors = config.listeners.iter().map(Door::bind);
         let doors: Vec<Door> = doors.collect::<Result<_, _>>()?;
         let admin_doors = admin::open(&config.admin).await?;
         let world = Arc::new(World {
             file,
-            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            snapshot: Arc::new(ArcSwap::from_pointee(built.snapshot)),
             entry,
             certificates,
             watchers: ArcSwap::from_pointee(watchers),
             dispatch,
-            memories: ArcSwap::from_pointee(memories),
+            memories: ArcSwap::from_pointee(built.memories),
             bench: Bench::new(apps, admin_doors.address()),
             office,
             resolver,

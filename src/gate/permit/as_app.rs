@@ -2,13 +2,13 @@
 //! refuses that.
 
 use super::{Document, Outwards, Permit};
-use crate::broker;
+use crate::broker::{self, Draw};
 use crate::gate::context::Context;
 use crate::gate::desk::YOUNG;
 use crate::gate::refuse::Refusal;
-use crate::gate::subject::{About, is_for_apps};
+use crate::gate::subject::{About, demand, is_for_apps, may_be_held};
 use crate::publish::asked::Asked;
-use http::StatusCode;
+use http::{HeaderMap, Method, StatusCode};
 use pingora::http::ResponseHeader;
 use std::time::Duration;
 
@@ -70,12 +70,64 @@ impl Permit {
         Ok(())
     }
 
+    /// Waits until the request may go as far as GitHub's limits are concerned, where it asks as an
+    /// App.
+    pub(super) async fn draw(&mut self, asked: &Asked, method: &Method) -> Result<(), Refusal> {
+        let (Some(party), Some(bearer)) = (&self.party, &self.bearer) else {
+            return Ok(());
+        };
+        if method == Method::GET && may_be_held(asked) {
+            self.recall = super::held::Recall::of(party.cache());
+        }
+        let Some(demand) = demand(asked) else {
+            return Ok(());
+        };
+        let host = self.service.places.first();
+        let host = host.map_or("", |place| place.pair.internal.origin().host().as_str());
+        let draw = party.draw(host, bearer, demand).await;
+        self.draw = Some(draw.map_err(Refusal::Broker)?);
+        Ok(())
+    }
+
+    /// Takes note of what an answer says of GitHub's limits.
+    pub(super) fn count(&mut self, head: &ResponseHeader) {
+        if let Some(draw) = &mut self.draw
+            && !head.status.is_informational()
+        {
+            draw.answered(head.status, &head.headers);
+        }
+    }
+
+    /// Whether the body of an answer has to be read to know what it means for GitHub's limits.
+    pub(in crate::gate) fn wonders(&self, status: StatusCode) -> bool {
+        let plain = self.draw.as_ref().map(Draw::is_excess);
+        status == StatusCode::FORBIDDEN && plain == Some(false)
+    }
+
+    /// Takes note of the body of a 403.
+    pub(in crate::gate) fn understand(&mut self, headers: &HeaderMap, body: &[u8]) {
+        if let Some(draw) = &mut self.draw {
+            draw.refused(StatusCode::FORBIDDEN, headers, body);
+        }
+    }
+
+    /// The answer is there: GitHub has no more to do with it.
+    pub(in crate::gate) fn done(&mut self) {
+        if let Some(draw) = &mut self.draw {
+            draw.done();
+        }
+    }
+
     /// Another token in place of one that was refused; or the same again after a moment, where it
     /// is so young that not all of GitHub may know it.
     pub(in crate::gate) async fn renew(&mut self, context: &mut Context) -> Result<(), Refusal> {
         let (Some(party), Some(bearer)) = (&self.party, &mut self.bearer) else {
             return Ok(());
         };
+        // It comes again for another reason.
+        if std::mem::take(&mut self.plainly) {
+            return Ok(());
+        }
         if party.age(&bearer.held) < YOUNG {
             tokio::time::sleep(MOMENT * self.refused).await;
             return Ok(());
@@ -92,6 +144,8 @@ impl Permit {
         let young = party.age(&bearer.held) < YOUNG;
         match head.status {
             StatusCode::UNAUTHORIZED => {}
+            // To ask more would make it worse.
+            _ if self.draw.as_ref().is_some_and(Draw::is_excess) => return None,
             StatusCode::FORBIDDEN if young && can.idempotent => {}
             _ => return None,
         }

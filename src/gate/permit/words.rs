@@ -1,11 +1,12 @@
 //! Heads in the other side's words: a request's on its way in, an answer's on its way out.
 
-use super::{Again, Permit};
+use super::{Again, Keeping, Permit};
 use crate::gate::context::Context;
 use crate::gate::desk::{Bearer, OWNER};
 use crate::gate::refuse::Refusal;
 use crate::publish::rewrite::{Arrival, Body, Edit, Edits, Leak, request};
-use http::header::AUTHORIZATION;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, IF_NONE_MATCH};
 use http::uri::Uri;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{Error, ErrorType};
@@ -52,6 +53,9 @@ impl Permit {
             head.set_uri(Uri::from(target));
         }
         self.pending = Some(change.pending);
+        if let Some(tag) = self.ask_about(head) {
+            head.insert_header(IF_NONE_MATCH, tag)?;
+        }
         Ok(())
     }
 
@@ -60,19 +64,41 @@ impl Permit {
         &mut self,
         head: &mut ResponseHeader,
         can: Again,
-    ) -> Result<Body, Outwards> {
+    ) -> Result<Outward, Outwards> {
+        self.count(head);
         if let Some(outwards) = self.again(head, can) {
             return Err(outwards);
         }
+        let recalled = self.recalled(head)?;
+        let keeping = self.keeping(head);
         let Some(pending) = &self.pending else {
-            return Ok(Body::Pass);
+            return Ok(Outward {
+                body: Body::Pass,
+                recalled,
+                keeping,
+            });
         };
         let change = pending.response(head)?;
         edit_answer(head, &change.edits)?;
         // The words behind a status may be anything, and mean nothing.
         head.set_reason_phrase(None)?;
-        Ok(change.body)
+        Ok(Outward {
+            body: change.body,
+            recalled,
+            keeping,
+        })
     }
+}
+
+/// What becomes of an answer's body.
+#[derive(Debug)]
+pub(in crate::gate) struct Outward {
+    /// Whether it is put into other words.
+    pub(in crate::gate) body: Body,
+    /// The body that is served in place of one that did not come, since it is still so.
+    pub(in crate::gate) recalled: Option<Bytes>,
+    /// What is done with the body besides.
+    pub(in crate::gate) keeping: Option<Keeping>,
 }
 
 /// Why an answer's head was not put into other words.

@@ -19,7 +19,7 @@ pub(super) fn describe() {
 }
 
 /// In the order of their names.
-const DESCRIBED: [(Kind, &str, &str); 20] = [
+const DESCRIBED: [(Kind, &str, &str); 24] = [
     (
         Counter,
         "hubgate_admin_requests_total",
@@ -45,7 +45,22 @@ const DESCRIBED: [(Kind, &str, &str); 20] = [
         "hubgate_audit_write_errors_total",
         "Failed writes of the audit file",
     ),
+    (
+        Counter,
+        "hubgate_budget_refused_total",
+        "Requests as an App that were answered 429 without asking GitHub, by App and reason",
+    ),
     (Gauge, "hubgate_build_info", "1; the version is its label"),
+    (
+        Gauge,
+        "hubgate_cache_bytes",
+        "Memory for answers of GitHub's API that are held",
+    ),
+    (
+        Counter,
+        "hubgate_cache_total",
+        "Requests for which an answer was held, by App and whether it was unchanged",
+    ),
     (
         Counter,
         "hubgate_conflicting_deliveries_total",
@@ -65,6 +80,11 @@ const DESCRIBED: [(Kind, &str, &str); 20] = [
         Histogram,
         "hubgate_delivery_seconds",
         "How long attempts to deliver took, by target",
+    ),
+    (
+        Gauge,
+        "hubgate_github_remaining",
+        "What GitHub last said is left of a limit, by App, owner, installation and resource",
     ),
     (
         Gauge,

@@ -2,6 +2,8 @@
 //! GitHub's leaves the gate but where that is asked for. Told by clients outside, against the
 //! simulator of GitHub under its internal name.
 
+mod budget;
+mod cache;
 mod faults;
 mod issuer;
 mod matrix;
