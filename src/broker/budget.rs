@@ -10,7 +10,7 @@ mod account;
 mod places;
 mod resource;
 
-pub use places::{AT_ONCE, PATIENCE};
+pub use places::{AT_ONCE, OF_ONE, PATIENCE};
 pub use resource::Resource;
 
 use super::refusal::Refusal;
@@ -211,7 +211,7 @@ impl Draw {
                     "GitHub wants to be asked less; until then callers are answered 429"
                 );
             }
-            Forbidden::Address(seen) => self.account.tell_of_address(seen),
+            Forbidden::Address(seen) => self.account.tell_of_address(seen, now),
             Forbidden::Other => {}
         }
     }

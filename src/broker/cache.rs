@@ -23,8 +23,11 @@ const LARGEST: u64 = 1 << 20;
 const PART: u64 = 8;
 /// The longest that anything is held: tokens last an hour.
 const LONGEST: Duration = Duration::from_hours(1);
-/// What an entry takes besides its text.
+/// What an entry takes besides its text, and the name of a header besides its own.
 const OVERHEAD: usize = 512;
+const OF_NAME: usize = 64;
+/// Room for as many lines as GitHub's heads have.
+const MOST_LINES: usize = 32;
 /// Headers of a request that choose an answer, besides those that answers name.
 const CHOOSING: [HeaderName; 6] = [
     ACCEPT,
@@ -54,17 +57,24 @@ pub struct Cache {
 
 /// What an answer was had with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key([u8; 32]);
+pub struct Key(Digest);
 
 /// An answer that is held, as it came: what it says is put into the outside's words each time.
+///
+/// Its head is one text: lines of a head that was read share the memory of the whole, and would
+/// keep all of it.
 #[derive(Debug, Clone)]
 pub struct Held {
     tag: HeaderValue,
-    head: HeaderMap,
+    /// `name: value\r\n`, again and again.
+    head: Box<[u8]>,
     body: Bytes,
-    /// The headers that it names in `Vary`, as the request had them.
-    vary: Vec<(HeaderName, Vec<HeaderValue>)>,
+    /// The headers that it names in `Vary`, and a digest of how the request had them.
+    vary: Box<[HeaderName]>,
+    varied: Digest,
 }
+
+type Digest = [u8; 32];
 
 /// An answer whose body is still to come.
 #[derive(Debug)]
@@ -130,22 +140,18 @@ impl Key {
     #[must_use]
     pub fn of(token: &str, server: &str, target: &str, request: &HeaderMap) -> Self {
         let mut context = Context::new(&SHA256);
-        let mut part = |bytes: &[u8]| {
-            context.update(&(bytes.len() as u64).to_be_bytes());
-            context.update(bytes);
-        };
-        part(token.as_bytes());
-        part(server.as_bytes());
-        part(target.as_bytes());
-        for name in &CHOOSING {
-            let values = request.get_all(name);
-            part(&values.iter().count().to_be_bytes());
-            values.iter().for_each(|value| part(value.as_bytes()));
+        for text in [token, server, target] {
+            part(&mut context, text.as_bytes());
         }
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(context.finish().as_ref());
-        Self(bytes)
+        part(&mut context, &digest(&CHOOSING, request));
+        Self(finished(context))
     }
+}
+
+/// Whether a request brings a body, on which its answer may hang: nothing is held of it.
+#[must_use]
+pub fn has_body(request: &HeaderMap) -> bool {
+    request.contains_key(CONTENT_LENGTH) || request.contains_key(TRANSFER_ENCODING)
 }
 
 /// Whether a request has conditions of its own, or is for a part; it goes as it is then.
@@ -175,10 +181,12 @@ impl Draft {
         {
             return None;
         }
+        let vary = vary(head)?;
         Some(Self {
             held: Held {
-                tag: head.get(ETAG)?.clone(),
-                vary: vary(request, head)?,
+                tag: HeaderValue::from_bytes(head.get(ETAG)?.as_bytes()).ok()?,
+                varied: digest(&vary, request),
+                vary: vary.into(),
                 head: lasting(head),
                 body: Bytes::new(),
             },
@@ -204,7 +212,7 @@ impl Draft {
             return None;
         }
         Some(Held {
-            body: Bytes::from(self.body),
+            body: Bytes::from(self.body.into_boxed_slice()),
             ..self.held
         })
     }
@@ -237,7 +245,7 @@ impl Held {
         {
             return None;
         }
-        let mut head = self.head.clone();
+        let mut head = self.head();
         for name in answer.keys().filter(|name| !is_of_body(name)) {
             let mut values = answer.get_all(name).iter();
             if let Some(first) = values.next() {
@@ -253,26 +261,40 @@ impl Held {
         Some(head)
     }
 
+    fn head(&self) -> HeaderMap {
+        let lines = self.head.split(|byte| *byte == b'\n');
+        let line = |line: &[u8]| {
+            let line = line.strip_suffix(b"\r")?;
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let (name, value) = (line.get(..colon)?, line.get(colon + 2..)?);
+            let value = HeaderValue::from_bytes(value).ok()?;
+            Some((HeaderName::from_bytes(name).ok()?, value))
+        };
+        let mut head = HeaderMap::with_capacity(MOST_LINES);
+        for (name, value) in lines.filter_map(line) {
+            head.append(name, value);
+        }
+        head
+    }
+
     fn fits(&self, request: &HeaderMap) -> bool {
-        self.vary.iter().all(|(name, values)| {
-            let now: Vec<&HeaderValue> = request.get_all(name).iter().collect();
-            now.len() == values.len() && now.iter().zip(values).all(|(now, then)| *now == then)
-        })
+        digest(&self.vary, request) == self.varied
     }
 
     fn weight(&self) -> u32 {
-        let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
-        let head: usize = self.head.iter().map(line).sum();
-        let vary = self.vary.iter().flat_map(|(_, values)| values);
-        let vary: usize = vary.map(|value| value.len() + OVERHEAD / 8).sum();
-        let all = self.body.len() + head + vary + OVERHEAD;
+        let vary: usize = self
+            .vary
+            .iter()
+            .map(|name| name.as_str().len() + OF_NAME)
+            .sum();
+        let all = self.body.len() + self.head.len() + self.tag.len() + vary + OVERHEAD;
         u32::try_from(all).unwrap_or(u32::MAX)
     }
 }
 
-/// What the answer says it hangs on, as the request had it; none where nobody can say. Who asks is
-/// in the key, and cookies do not pass.
-fn vary(request: &HeaderMap, head: &HeaderMap) -> Option<Vec<(HeaderName, Vec<HeaderValue>)>> {
+/// The headers that the answer says it hangs on; none where nobody can say. Who asks is in the key,
+/// and cookies do not pass.
+fn vary(head: &HeaderMap) -> Option<Vec<HeaderName>> {
     let mut all = Vec::new();
     for line in head.get_all(VARY) {
         for word in line.to_str().ok()?.split(',').map(str::trim) {
@@ -282,23 +304,56 @@ fn vary(request: &HeaderMap, head: &HeaderMap) -> Option<Vec<(HeaderName, Vec<He
             let Ok(name) = word.parse::<HeaderName>() else {
                 continue;
             };
-            if name != AUTHORIZATION && name != COOKIE {
-                let values = request.get_all(&name).iter().cloned().collect();
-                all.push((name, values));
+            if name != AUTHORIZATION && name != COOKIE && !all.contains(&name) {
+                all.push(name);
             }
         }
     }
     Some(all)
 }
 
-/// The head without what is of one connection or one client.
-fn lasting(head: &HeaderMap) -> HeaderMap {
-    let mut kept = head.clone();
-    for name in ["connection", "keep-alive", "transfer-encoding", "trailer"] {
-        kept.remove(name);
+/// How a request has these headers.
+fn digest(names: &[HeaderName], request: &HeaderMap) -> Digest {
+    let mut context = Context::new(&SHA256);
+    for name in names {
+        part(&mut context, name.as_str().as_bytes());
+        let values = request.get_all(name);
+        part(&mut context, &values.iter().count().to_be_bytes());
+        for value in values {
+            part(&mut context, value.as_bytes());
+        }
     }
-    kept.remove(SET_COOKIE);
-    kept
+    finished(context)
+}
+
+/// A part of what is digested, told from the next by its length.
+fn part(context: &mut Context, bytes: &[u8]) {
+    context.update(&(bytes.len() as u64).to_be_bytes());
+    context.update(bytes);
+}
+
+fn finished(context: Context) -> Digest {
+    let mut digest = Digest::default();
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
+/// The head without what is of one connection or one client.
+fn lasting(head: &HeaderMap) -> Box<[u8]> {
+    let mut text = Vec::new();
+    for (name, value) in head {
+        if *name != SET_COOKIE && *name != TRANSFER_ENCODING && !is_of_connection(name) {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+    }
+    text.into()
+}
+
+fn is_of_connection(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "connection" | "keep-alive" | "trailer")
 }
 
 /// What an answer without a body says of the body, or of its own connection.
@@ -311,7 +366,7 @@ fn is_of_body(name: &HeaderName) -> bool {
         SET_COOKIE,
     ]
     .contains(name)
-        || matches!(name.as_str(), "connection" | "keep-alive" | "trailer")
+        || is_of_connection(name)
 }
 
 #[cfg(test)]

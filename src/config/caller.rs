@@ -13,8 +13,8 @@ use crate::broker::oidc::{ClaimPattern, Trust};
 use crate::broker::{Caller, Grant, KeyDigest, Proof, Rate, Reach, Uses};
 use crate::edge::source::From;
 use crate::github::Allowed;
-use crate::publish::Service;
 use crate::publish::profile::{Policy, Profiles};
+use crate::publish::{Allow, Service};
 use crate::types::{ByteSize, Level, Name, Permissions, RepositoryPattern, RouteKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -311,7 +311,7 @@ impl Translation<'_> {
         });
         let at = key.child("allow");
         let policy = match &grant.allow {
-            None => Some(Arc::new(Policy::everything())),
+            None => self.policy(&at, &Allow::Everything, Service::Github, profiles),
             Some(allow) => self
                 .allowed(&at, Some(allow), false)
                 .and_then(|allow| self.policy(&at, &allow, Service::Github, profiles)),

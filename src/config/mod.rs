@@ -140,6 +140,7 @@ impl Config {
             warnings: Vec::new(),
             environment,
             secrets,
+            policies: Vec::new(),
         };
         let gateway = translation.gateway(layers);
         let listeners = translation.listeners(layers);

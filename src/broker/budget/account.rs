@@ -23,6 +23,8 @@ const MOST_CALLERS: usize = 10_000;
 /// The pause after an excess of which GitHub does not say how long to wait, doubled each time.
 const UNTOLD: Duration = Duration::from_mins(1);
 const MOST_DOUBLED: u32 = 4;
+/// What the operator has to do is said again after so long.
+const TOLD_AGAIN: Duration = Duration::from_hours(1);
 
 #[derive(Debug)]
 pub(super) struct Account {
@@ -41,8 +43,8 @@ struct Book {
     quiet: Option<Timestamp>,
     /// Excesses in a row of which GitHub did not say how long to wait.
     untold: u32,
-    /// Whether the log has said that the address is not on the organization's list.
-    told_of_address: bool,
+    /// When the log last said that the address is not on the organization's list.
+    told_of_address: Option<Timestamp>,
 }
 
 /// What is known of one resource.
@@ -189,13 +191,16 @@ impl Account {
         if book.quiet.is_none_or(|quiet| quiet <= now) {
             book.untold = 0;
         }
-        book.told_of_address = false;
     }
 
-    /// Tells the operator what to do, once.
-    pub(super) fn tell_of_address(&self, seen: Option<IpAddr>) {
-        if std::mem::replace(&mut self.lock().told_of_address, true) {
-            return;
+    /// Tells the operator what to do, once an hour.
+    pub(super) fn tell_of_address(&self, seen: Option<IpAddr>, now: Timestamp) {
+        {
+            let told = &mut self.lock().told_of_address;
+            if told.is_some_and(|told| now.since(told) < TOLD_AGAIN) {
+                return;
+            }
+            *told = Some(now);
         }
         let seen = seen.map_or_else(
             || "the one that this gateway has in the internet".to_owned(),

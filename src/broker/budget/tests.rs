@@ -280,8 +280,9 @@ async fn another_installation_is_another_account() {
 async fn a_hundred_are_under_way_and_the_next_waits_briefly() {
     let desk = Desk::open();
     let mut all = Vec::new();
-    for _ in 0..AT_ONCE {
-        all.push(desk.draw("greedy").await.unwrap());
+    for number in 0..AT_ONCE {
+        let caller = if number < OF_ONE { "greedy" } else { "third" };
+        all.push(desk.draw(caller).await.unwrap());
     }
     let refused = desk.draw("modest").await.unwrap_err();
     assert_eq!(refused.code(), "installation_busy");

@@ -7,7 +7,7 @@
 
 use super::{Outwards, Permit};
 use crate::broker::Cache;
-use crate::broker::cache::{Draft, Held, Key, has_conditions};
+use crate::broker::cache::{Draft, Held, Key, has_body, has_conditions};
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{HeaderMap, StatusCode};
@@ -59,7 +59,8 @@ impl Permit {
         let token = self.bearer.as_ref().map(|bearer| &bearer.held.hashed)?;
         let server = self.service.places.get(self.place)?.pair.internal.origin();
         let recall = &mut self.recall;
-        let cache = recall.cache.as_ref()?;
+        recall.sent = None;
+        let cache = recall.cache.as_ref().filter(|_| !has_body(&head.headers))?;
         let target = head
             .uri
             .path_and_query()
@@ -103,7 +104,8 @@ impl Permit {
         }
         *head = whole;
         self.done();
-        recall_nothing(&mut self.recall);
+        // It is not to be held anew.
+        self.recall.sent = None;
         Ok(Some(held.body().clone()))
     }
 
@@ -149,9 +151,4 @@ impl Permit {
         }
         None
     }
-}
-
-/// What was served from memory is not to be held anew.
-fn recall_nothing(recall: &mut Recall) {
-    recall.sent = None;
 }
