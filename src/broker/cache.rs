@@ -148,10 +148,15 @@ impl Key {
     }
 }
 
-/// Whether a request brings a body, on which its answer may hang: nothing is held of it.
+/// Whether nothing is to be held of a request: it says so (RFC 9111, section 5.2.1.5), or it brings
+/// a body, on which its answer may hang.
 #[must_use]
-pub fn has_body(request: &HeaderMap) -> bool {
-    request.contains_key(CONTENT_LENGTH) || request.contains_key(TRANSFER_ENCODING)
+pub fn stays_unheld(request: &HeaderMap) -> bool {
+    let said = request.get_all(CACHE_CONTROL).iter();
+    let mut said = said.filter_map(|line| line.to_str().ok());
+    request.contains_key(CONTENT_LENGTH)
+        || request.contains_key(TRANSFER_ENCODING)
+        || said.any(|line| line.to_ascii_lowercase().contains("no-store"))
 }
 
 /// Whether a request has conditions of its own, or is for a part; it goes as it is then.

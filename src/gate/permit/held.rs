@@ -7,7 +7,7 @@
 
 use super::{Outwards, Permit};
 use crate::broker::Cache;
-use crate::broker::cache::{Draft, Held, Key, has_body, has_conditions};
+use crate::broker::cache::{Draft, Held, Key, has_conditions, stays_unheld};
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{HeaderMap, StatusCode};
@@ -60,7 +60,10 @@ impl Permit {
         let server = self.service.places.get(self.place)?.pair.internal.origin();
         let recall = &mut self.recall;
         recall.sent = None;
-        let cache = recall.cache.as_ref().filter(|_| !has_body(&head.headers))?;
+        let cache = recall
+            .cache
+            .as_ref()
+            .filter(|_| !stays_unheld(&head.headers))?;
         let target = head
             .uri
             .path_and_query()

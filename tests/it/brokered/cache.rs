@@ -85,13 +85,19 @@ async fn polled(world: &World, shape: Shape) {
         (&200.into(), &"allow".into())
     );
     assert!(held["sent"].as_u64().unwrap() > 100, "{held}");
-    // Of a request with a body nothing is held, and nothing served.
-    broker.github.forget();
-    let asked = asker(world).get(url(ISSUES)).bearer_auth(&caller.key);
-    let answer = asked.body("{}").send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let seen = broker.github.asked("GET", "/repos/acme/web-1/issues");
-    assert!(seen[0].header("if-none-match").is_none());
+    // Of a request with a body, or one that says so, nothing is held and nothing served.
+    for private in [false, true] {
+        broker.github.forget();
+        let asked = asker(world).get(url(ISSUES)).bearer_auth(&caller.key);
+        let asked = if private {
+            asked.header("cache-control", "max-age=0, No-Store")
+        } else {
+            asked.body("{}")
+        };
+        assert_eq!(asked.send().await.unwrap().status(), 200);
+        let seen = broker.github.asked("GET", "/repos/acme/web-1/issues");
+        assert!(seen[0].header("if-none-match").is_none());
+    }
     // A client that knows the tag itself is told that nothing changed, as before.
     let current = broker.titles(world, &caller.key, ISSUES).await.1;
     let asked = asker(world).get(url(ISSUES)).bearer_auth(&caller.key);
