@@ -67,6 +67,8 @@ pub struct Draw {
     account: Arc<Account>,
     caller: Name,
     operation: &'static str,
+    /// What it was counted as when it went.
+    resource: Resource,
     ticket: Option<Ticket>,
     place: Option<Place>,
     excess: bool,
@@ -125,6 +127,7 @@ impl Budget {
             account,
             caller: caller.clone(),
             operation: demand.operation,
+            resource,
             ticket: Some(ticket),
             place: Some(place),
             excess: false,
@@ -202,14 +205,8 @@ impl Draw {
         let now = self.budget.clock.now();
         match crate::github::forbidden(status, headers, Some(body), now) {
             Forbidden::Excess(excess) => {
-                let resource = self.account.back_off(headers, excess, now);
-                tracing::warn!(
-                    app = %self.account.app,
-                    owner = %self.account.owner,
-                    caller = %self.caller,
-                    resource = resource.as_ref().map_or("all", Resource::as_str),
-                    "GitHub wants to be asked less; until then callers are answered 429"
-                );
+                let who = (&self.caller, &self.resource);
+                self.account.back_off(who, headers, excess, now);
             }
             Forbidden::Address(seen) => self.account.tell_of_address(seen, now),
             Forbidden::Other => {}

@@ -165,24 +165,40 @@ impl Account {
         self.lock().leave(ticket, true);
     }
 
-    /// GitHub wants to be asked less; says of what, where it is not everything.
+    /// GitHub wants to be asked less: of one resource, which is `drawn` unless the answer names
+    /// another, or of everything. Tells the operator when it begins.
     pub(super) fn back_off(
         &self,
+        (caller, drawn): (&Name, &Resource),
         headers: &HeaderMap,
         excess: Excess,
         now: Timestamp,
-    ) -> Option<Resource> {
-        let mut book = self.lock();
-        let told = Allowance::of(headers, now);
-        let named = told.and_then(|told| Resource::named(told.resource?));
-        let named = named.filter(|_| excess.primary);
-        let until = now.after(excess.wait.unwrap_or_else(|| book.untold(now)));
-        let quiet = match named.as_ref().and_then(|resource| book.pot(resource)) {
-            Some(pot) => &mut pot.quiet,
-            None => &mut book.quiet,
+    ) {
+        let named = Allowance::of(headers, now).and_then(|told| Resource::named(told.resource?));
+        let resource = named.unwrap_or_else(|| drawn.clone());
+        let resource = excess.primary.then_some(resource);
+        let (wait, began) = {
+            let mut book = self.lock();
+            let wait = excess.wait.unwrap_or_else(|| book.untold(now));
+            let quiet = match resource.as_ref().and_then(|resource| book.pot(resource)) {
+                Some(pot) => &mut pot.quiet,
+                None => &mut book.quiet,
+            };
+            let before = quiet.filter(|quiet| *quiet > now);
+            *quiet = before.max(Some(now.after(wait)));
+            (wait, before.is_none())
         };
-        *quiet = Some(quiet.map_or(until, |before| before.max(until)));
-        named
+        // What was under way with it says the same.
+        if began {
+            tracing::warn!(
+                app = %self.app,
+                owner = %self.owner,
+                %caller,
+                resource = resource.as_ref().map_or("all", Resource::as_str),
+                seconds = wait.as_secs(),
+                "GitHub wants to be asked less; until then callers are answered 429"
+            );
+        }
     }
 
     /// Something was answered well: the next pause is a short one again.

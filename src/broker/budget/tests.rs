@@ -263,6 +263,26 @@ async fn a_primary_limit_is_of_its_resource_only() {
 }
 
 #[tokio::test]
+async fn a_server_that_names_no_resource_means_the_one_that_was_asked_of() {
+    let desk = Desk::open();
+    let reset = (START + 60).to_string();
+    let used_up = [
+        ("x-ratelimit-limit", "30"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", reset.as_str()),
+    ];
+    desk.answered(429, &used_up, "").await;
+    assert_eq!(desk.waits().await, Some(60));
+    let demand = Demand {
+        operation: "search/labels",
+        resource: Resource::of("search/labels"),
+    };
+    let caller = "bot".parse().unwrap();
+    let drawn = desk.budget.draw(&desk.purse(7), &caller, demand).await;
+    assert!(drawn.is_ok());
+}
+
+#[tokio::test]
 async fn another_installation_is_another_account() {
     let desk = Desk::open();
     desk.answered(429, &[], "").await;

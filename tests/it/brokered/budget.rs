@@ -226,7 +226,8 @@ fn after_a_secondary_limit_github_is_left_alone_and_git_goes_on() {
                 assert_eq!(broker.get(&world, &caller.key, WEB).await.status(), 200);
             }
         }
-        assert!(broker.site.log().contains("GitHub wants to be asked less"));
+        let log = broker.site.log();
+        assert_eq!(log.matches("GitHub wants to be asked less").count(), 3);
     });
 }
 
