@@ -258,3 +258,35 @@ fn an_app_that_was_made_here_and_does_not_fit_the_file_is_told() {
         assert!(said.contains(expected), "{said}");
     }
 }
+
+#[test]
+fn a_route_takes_what_an_app_signs_as_soon_as_the_app_is_there() {
+    let route = "secrets = [\"inline:of the hook itself\", \"app:sync\"]";
+    let read = |apps: &str| {
+        let own = format!("{RIGHT}{apps}");
+        let from = own.find("secrets = [").unwrap();
+        let to = own[from..].find('\n').unwrap() + from;
+        place()
+            .read(&own.replacen(&own[from..to], route, 1))
+            .unwrap()
+    };
+    let warned = |config: &Config, what: &str| {
+        assert_eq!(config.webhooks[0].secrets.len(), 1);
+        assert!(
+            config
+                .warnings
+                .iter()
+                .any(|one| one.to_string().contains(what)),
+            "{:?}",
+            config.warnings
+        );
+    };
+    warned(&read(""), "no App `sync` is held here yet");
+    warned(&read(APPS), "`sync` has no webhook secret");
+    let secret = "webhook_secret = \"inline:of the App's own webhook\"\nkeys =";
+    let config = read(&APPS.replacen("keys =", secret, 1));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let secrets = config.webhooks[0].secrets.iter();
+    let secrets: Vec<_> = secrets.map(|one| one.read().unwrap()).collect();
+    assert_eq!(secrets[1].expose(), b"of the App's own webhook");
+}
