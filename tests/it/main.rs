@@ -19,6 +19,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod apps;
 mod brokered;
 mod control;
 mod doors;

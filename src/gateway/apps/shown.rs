@@ -68,9 +68,9 @@ pub(super) fn pending(pending: &Pending, world: &World) -> answer::App {
         }
         Stage::Converting => {
             let text = format!(
-                "GitHub was asked for its key and what it said was lost. If the App is there, make \
-                 a key in its settings and name it in `[[app]]`, or delete the App there; then \
-                 `hubgate app remove {name}`"
+                "GitHub was asked for its key and what it said was lost: `hubgate app remove {name}`. \
+                 If the App is at GitHub, delete it there, or make a key in its settings and name \
+                 it in `[[app]]`"
             );
             (AppState::Lost, text)
         }

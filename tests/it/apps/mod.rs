@@ -1,0 +1,185 @@
+//! GitHub Apps whose keys are held at the gate, against the simulator of GitHub: made in a real
+//! browser, stuck in each way and freed again, their deliveries recovered, GitHub away, their keys
+//! in a hardware module.
+
+mod browser;
+mod making;
+
+use crate::harness::{Gate, HOST, Site, eventually};
+use crate::simulator::{Shape, Simulator};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A gate, what delivers behind it, and a GitHub that both are to use.
+struct Bench {
+    site: Site,
+    github: Simulator,
+    gate: Option<Gate>,
+    /// Where the gate listens for webhooks, each time it starts.
+    door: SocketAddr,
+}
+
+impl Bench {
+    /// With these sections besides; none without GitHub's description.
+    async fn open(sections: &str) -> Option<Self> {
+        let github = Simulator::start(Shape::Ghes).await?;
+        let bench = Self {
+            site: Site::new(),
+            github,
+            gate: None,
+            door: crate::harness::vacant().await,
+        };
+        std::fs::create_dir_all(bench.site.path("conf.d")).unwrap();
+        std::fs::write(bench.site.path("ca.pem"), bench.github.ca()).unwrap();
+        let admin = crate::harness::vacant().await;
+        let text = format!(
+            "[admin]\naddress = \"{admin}\"\n[[listen]]\nname = \"hooks\"\naddress = \"{}\"\n",
+            bench.door
+        );
+        std::fs::write(bench.site.path("conf.d/doors.toml"), text).unwrap();
+        bench.configure(sections);
+        Some(bench)
+    }
+
+    fn configure(&self, sections: &str) {
+        let (web, ca) = (self.github.web(), self.site.path("ca.pem"));
+        self.site.configure(&format!(
+            "[[github]]\nname = \"ghes\"\nurl = \"{web}\"\nca = {ca:?}\n{sections}"
+        ));
+    }
+
+    async fn start(&mut self) {
+        self.gate = Some(self.site.start().await);
+    }
+
+    /// What is entered at GitHub as the address of a hook, found by what delivers from now on.
+    fn hook(&self) -> String {
+        let delivers = reqwest::Client::builder()
+            .tls_danger_accept_invalid_certs(true)
+            .resolve(HOST, self.door)
+            .timeout(Duration::from_secs(10))
+            .build();
+        self.github.send_by(delivers.unwrap());
+        format!("https://{HOST}:{}/hook", self.door.port())
+    }
+
+    /// As a power cut does.
+    fn kill(&mut self) {
+        self.gate.take().unwrap().kill();
+    }
+
+    fn app(&self, arguments: &[&str]) -> Output {
+        let socket = self.site.path("admin.sock");
+        let mut all = vec!["app"];
+        all.extend(arguments);
+        all.extend(["--socket", socket.to_str().unwrap()]);
+        self.site.hubgate(&all)
+    }
+
+    /// What a command says, which must end with this code.
+    fn said(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.app(arguments);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        said
+    }
+
+    fn shown(&self) -> Value {
+        let output = self.app(&["show", "sync", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)))
+    }
+
+    /// Waits until the App is said to be so.
+    async fn until(&self, state: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let found = self.shown();
+            if found["state"] == state {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "never {state}: {found:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Begins `hubgate app create`, which waits.
+    fn create(&self, more: &[&str]) -> Waiting {
+        let (socket, out) = (self.site.path("admin.sock"), self.site.path("create.out"));
+        let file = std::fs::File::create(&out).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_hubgate"))
+            .args(["app", "create", "--github", "ghes", "--name", "sync"])
+            .args(["--title", "Jira Sync", "--org", "acme"])
+            .args(["--permissions", "contents=read,issues=write"])
+            .args(["--events", "push"])
+            .args(more)
+            .arg("--socket")
+            .arg(socket)
+            .stdout(Stdio::from(file.try_clone().unwrap()))
+            .stderr(Stdio::from(file))
+            .spawn()
+            .unwrap();
+        Waiting { child, out }
+    }
+}
+
+/// A command that waits for a person.
+struct Waiting {
+    child: Child,
+    out: std::path::PathBuf,
+}
+
+impl Waiting {
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.out).unwrap()
+    }
+
+    /// The page that it wants opened.
+    async fn page(&mut self) -> String {
+        eventually(|| {
+            let said = self.said();
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                panic!("it ended with {ended}: {said}");
+            }
+            let line = said.lines().find(|line| line.trim().starts_with("http"))?;
+            said.contains("Waiting").then(|| line.trim().to_owned())
+        })
+        .await
+    }
+
+    /// Ctrl-C.
+    async fn interrupt(mut self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-INT", &id]).status();
+        assert!(told.unwrap().success());
+        eventually(|| self.child.try_wait().unwrap()).await;
+    }
+
+    /// What it says in all, and how it ended.
+    async fn ended(mut self) -> (Option<i32>, String) {
+        let ended = eventually(|| self.child.try_wait().unwrap()).await;
+        (ended.code(), self.said())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn text(output: &Output) -> String {
+    let said = [&*output.stdout, &*output.stderr].concat();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// A route at `/hook` that leads to this tool, and takes these secrets.
+fn route(secrets: &str, tool: SocketAddr) -> String {
+    format!(
+        "[[webhook]]\nurl = \"https://{HOST}/hook\"\nfrom = [\"here\"]\nsecrets = [{secrets}]\n\
+         [[webhook.to]]\nname = \"tool\"\nurl = \"http://{tool}/in\"\n\
+         attempts = {{ for = \"1h\", first = \"10ms\", most = \"50ms\" }}\n"
+    )
+}
