@@ -143,6 +143,8 @@ impl App {
             facts.condition = Condition::Well;
             facts.reconciled = Some(now);
         }
+        let before = self.memory.standings();
+        self.memory.settle();
         let mut present: BTreeMap<InstallationId, Owner> = BTreeMap::new();
         for installation in installations {
             if installation.app != self.id {
@@ -156,7 +158,7 @@ impl App {
                 tracing::info!(app = %self.name, %owner, "the App's installation is {state}");
             }
         }
-        for (owner, standing) in self.memory.standings() {
+        for (owner, standing) in before {
             let (Standing::Installed(old) | Standing::Suspended(old)) = standing else {
                 continue;
             };
@@ -167,6 +169,7 @@ impl App {
                     self.memory.forget(&owner);
                 }
                 // Another installation at the same account has taken its place already.
+                None if present.values().any(|other| *other == owner) => {}
                 None => {
                     self.memory.set(&owner, Standing::Removed(old), now);
                     tracing::warn!(app = %self.name, %owner, "the App was uninstalled");

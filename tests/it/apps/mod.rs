@@ -4,6 +4,7 @@
 
 mod browser;
 mod making;
+mod states;
 
 use crate::harness::{Gate, HOST, Site, eventually};
 use crate::simulator::{Shape, Simulator};
@@ -17,6 +18,8 @@ struct Bench {
     site: Site,
     github: Simulator,
     gate: Option<Gate>,
+    /// How many seconds ahead of the machine's time the gate and GitHub are.
+    turned: i64,
     /// Where the gate listens for webhooks, each time it starts.
     door: SocketAddr,
 }
@@ -29,6 +32,7 @@ impl Bench {
             site: Site::new(),
             github,
             gate: None,
+            turned: 0,
             door: crate::harness::vacant().await,
         };
         std::fs::create_dir_all(bench.site.path("conf.d")).unwrap();
@@ -52,6 +56,25 @@ impl Bench {
 
     async fn start(&mut self) {
         self.gate = Some(self.site.start().await);
+    }
+
+    /// The same with a clock that can be turned; whether there is such a clock.
+    async fn start_turned(&mut self) -> bool {
+        let clock = self.site.path("clock");
+        std::fs::write(&clock, format!("+{}", self.turned)).unwrap();
+        self.gate = self.site.start_turned(&clock).await;
+        self.gate.is_some()
+    }
+
+    /// So much time goes by, for the gate and for GitHub.
+    fn turn(&mut self, by: Duration) {
+        let seconds = i64::try_from(by.as_secs()).unwrap();
+        self.turned += seconds;
+        self.github.turn(seconds);
+        // Written beside it, so that nobody reads half of it.
+        let beside = self.site.path("clock.new");
+        std::fs::write(&beside, format!("+{}", self.turned)).unwrap();
+        std::fs::rename(beside, self.site.path("clock")).unwrap();
     }
 
     /// What is entered at GitHub as the address of a hook, found by what delivers from now on.
@@ -91,11 +114,28 @@ impl Bench {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)))
     }
 
-    /// Waits until the App is said to be so.
+    /// The App in the list of all, which asks nobody.
+    fn listed(&self) -> Value {
+        let output = self.app(&["list", "--json"]);
+        let mut all: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        all[0].take()
+    }
+
+    /// Waits until GitHub, asked by whoever wants to see the App, is said to have it so.
     async fn until(&self, state: &str) -> Value {
+        self.waiting(state, Self::shown).await
+    }
+
+    /// Waits until the gate has noticed by itself.
+    async fn noticed(&self, state: &str) -> Value {
+        self.waiting(state, Self::listed).await
+    }
+
+    async fn waiting(&self, state: &str, look: impl Fn(&Self) -> Value) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let found = self.shown();
+            let found = look(self);
             if found["state"] == state {
                 return found;
             }
@@ -122,6 +162,48 @@ impl Bench {
             .unwrap();
         Waiting { child, out }
     }
+}
+
+/// What a person does at GitHub, from the page that the command prints to the one that it ends on,
+/// by hand: reads each form, and sends it.
+async fn agree(bench: &Bench, page: &str) -> String {
+    let client = bench.github.client();
+    let read = async |request: reqwest::RequestBuilder| {
+        let answer = request.send().await.unwrap();
+        let next = answer.headers().get("location").cloned();
+        (next, answer.text().await.unwrap())
+    };
+    let (_, asked) = read(client.get(page)).await;
+    let post = field(&asked, "action=\"", "\"");
+    let manifest = field(&asked, "value=\"", "\">");
+    let (_, asked) = read(client.post(&post).body(form(&[("manifest", &manifest)]))).await;
+    let state = post.split_once("state=").unwrap().1;
+    let title = field(&asked, "name=name value=\"", "\"");
+    let made = [
+        ("manifest", &*manifest),
+        ("state", state),
+        ("name", &*title),
+    ];
+    let at = post.split_once("/new?").unwrap().0.to_owned() + "/manifest";
+    let (back, said) = read(client.post(at).body(form(&made))).await;
+    let back = back.unwrap_or_else(|| panic!("{said}"));
+    // Where the gateway breaks off, there is no page.
+    match client.get(back.to_str().unwrap()).send().await {
+        Ok(answer) => answer.text().await.unwrap_or_default(),
+        Err(_) => String::new(),
+    }
+}
+
+/// As a browser sends it.
+fn form(fields: &[(&str, &str)]) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    text.extend_pairs(fields).finish()
+}
+
+fn field(form: &str, from: &str, to: &str) -> String {
+    let (_, rest) = form.split_once(from).unwrap_or_else(|| panic!("{form}"));
+    let value = rest.split_once(to).unwrap().0;
+    value.replace("&quot;", "\"").replace("&amp;", "&")
 }
 
 /// A command that waits for a person.
