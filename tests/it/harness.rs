@@ -129,7 +129,9 @@ attempts = {{ for = "1h", first = "10ms", most = "50ms" }}
         command
             .env("LD_PRELOAD", library)
             .env("FAKETIME_TIMESTAMP_FILE", clock)
-            .env("FAKETIME_NO_CACHE", "1");
+            .env("FAKETIME_NO_CACHE", "1")
+            // Files keep the times that they have.
+            .env("NO_FAKE_STAT", "1");
         Some(self.start_as(command).await)
     }
 

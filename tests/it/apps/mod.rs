@@ -4,6 +4,7 @@
 
 mod browser;
 mod making;
+mod recovery;
 mod states;
 
 use crate::harness::{Gate, HOST, Site, eventually};
@@ -12,6 +13,9 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+/// Longer than GitHub is left alone.
+const ROUND: Duration = Duration::from_secs(301);
 
 /// A gate, what delivers behind it, and a GitHub that both are to use.
 struct Bench {
@@ -77,6 +81,29 @@ impl Bench {
         std::fs::rename(beside, self.site.path("clock")).unwrap();
     }
 
+    /// Lets time go by until there is an answer, a round of all that is done again and again at a
+    /// time. What is under way while it is turned may find that it took too long.
+    async fn as_time_goes<T>(&mut self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            self.turn(ROUND);
+            let turned = Instant::now();
+            while turned.elapsed() < Duration::from_secs(3) {
+                // Any request has the gate look at its clock, which turned while it slept.
+                self.site.status();
+                if let Some(answer) = look(self) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let log = self.site.log();
+            assert!(
+                began.elapsed() < Duration::from_secs(120),
+                "waited in vain: {log}"
+            );
+        }
+    }
+
     /// What is entered at GitHub as the address of a hook, found by what delivers from now on.
     fn hook(&self) -> String {
         let delivers = reqwest::Client::builder()
@@ -91,6 +118,13 @@ impl Bench {
     /// As a power cut does.
     fn kill(&mut self) {
         self.gate.take().unwrap().kill();
+    }
+
+    /// As an operator does.
+    async fn stop(&mut self) {
+        let mut gate = self.gate.take().unwrap();
+        gate.signal("-TERM");
+        assert!(gate.ended().await.success());
     }
 
     fn app(&self, arguments: &[&str]) -> Output {
@@ -127,9 +161,15 @@ impl Bench {
         self.waiting(state, Self::shown).await
     }
 
-    /// Waits until the gate has noticed by itself.
-    async fn noticed(&self, state: &str) -> Value {
+    /// Waits until the gate has noticed, since it was told.
+    async fn heard(&self, state: &str) -> Value {
         self.waiting(state, Self::listed).await
+    }
+
+    /// Waits until the gate has noticed by looking itself.
+    async fn noticed(&mut self, state: &str) -> Value {
+        let fits = |bench: &Self| Some(bench.listed()).filter(|found| found["state"] == state);
+        self.as_time_goes(fits).await
     }
 
     async fn waiting(&self, state: &str, look: impl Fn(&Self) -> Value) -> Value {

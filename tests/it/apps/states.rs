@@ -7,8 +7,6 @@ use crate::simulator::{AppKey, Door, Side};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Longer than GitHub is left alone.
-const ROUND: Duration = Duration::from_secs(301);
 const WANTED: [(&str, &str); 1] = [("contents", "read")];
 
 /// A gate with an App of the configuration: owned by `tools`, wanted at `acme`.
@@ -46,10 +44,11 @@ impl Configured {
 
     /// Waits until the gate says so, having been told, or having looked.
     async fn noticed(&mut self, told: bool, state: &str) -> Value {
-        if !told {
-            self.bench.turn(ROUND);
+        if told {
+            self.bench.heard(state).await
+        } else {
+            self.bench.noticed(state).await
         }
-        self.bench.noticed(state).await
     }
 }
 
@@ -247,7 +246,7 @@ async fn what_becomes_of_an_installation_is_seen_and_leads_on() {
         one.noticed(by_webhook, "removed").await;
         told(&one.bench, &["uninstalled", "install it again at", install]);
     }
-    // And that is the way out.
+    // And that is the way out, which whoever waits for it sees at once.
     one.bench.github.install_on(one.app, "acme", &["web"]);
     one.bench.until("installed").await;
 }
@@ -261,7 +260,6 @@ async fn an_app_that_is_locked_out_gets_another_key() {
     bench.github.install_on(app, "acme", &["web"]);
     bench.until("installed").await;
     bench.github.change_app(app, |app| app.keys.clear());
-    bench.turn(ROUND);
     bench.noticed("key_refused").await;
     told(
         bench,
@@ -285,7 +283,7 @@ async fn an_app_that_is_locked_out_gets_another_key() {
     );
     bench.configure(&section(bench, app, "new.pem"));
     reload(bench).await;
-    bench.noticed("installed").await;
+    bench.heard("installed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,7 +301,6 @@ async fn one_that_was_made_here_is_locked_out_gets_a_key_and_is_deleted_at_githu
     bench.github.install_on(app, "acme", &["web"]);
     bench.until("installed").await;
     bench.github.change_app(app, |app| app.keys.clear());
-    bench.turn(ROUND);
     bench.noticed("key_refused").await;
     let key = AppKey::number(1);
     key_file(&bench, "new.pem", &key);
@@ -318,9 +315,8 @@ async fn one_that_was_made_here_is_locked_out_gets_a_key_and_is_deleted_at_githu
         .github
         .change_app(app, |app| app.keys.push(key.clone()));
     bench.said(0, &rotate);
-    bench.noticed("installed").await;
+    bench.heard("installed").await;
     bench.github.delete_app(app);
-    bench.turn(ROUND);
     bench.noticed("gone").await;
     told(&bench, &["deleted at GitHub", "`hubgate app remove`"]);
     bench.said(0, &["remove", "sync", "--yes"]);
@@ -337,11 +333,9 @@ async fn a_github_that_is_away_is_unknown_and_comes_back_by_itself() {
     bench.until("installed").await;
     for door in [Door::Refused, Door::Reset] {
         bench.github.mood(|mood| mood.door = door).await;
-        bench.turn(ROUND);
         bench.noticed("away").await;
         told(bench, &["unknown", "GitHub could not be asked"]);
         bench.github.mood(|mood| mood.door = Door::Open).await;
-        bench.turn(ROUND);
         bench.noticed("installed").await;
     }
 }
@@ -354,7 +348,6 @@ async fn a_deleted_app_of_the_configuration_is_taken_out_of_it() {
     let (bench, app) = (&mut one.bench, one.app);
     bench.until("created").await;
     bench.github.delete_app(app);
-    bench.turn(ROUND);
     bench.noticed("gone").await;
     told(
         bench,
@@ -388,16 +381,17 @@ async fn a_renamed_app_and_a_renamed_account_are_followed() {
         one.bench.until("installed").await;
         let account = one.bench.github.organization(old);
         one.bench.github.rename_account(account, new);
-        if !by_webhook {
-            one.bench.turn(ROUND);
-        }
-        eventually(|| {
-            let found = one.bench.listed();
+        let followed = |bench: &Bench| {
+            let found = bench.listed();
             let installations = found["installations"].as_array().unwrap();
             let at = |name: &str| installations.iter().any(|one| one["owner"] == name);
             (at(new) && !at(old)).then_some(())
-        })
-        .await;
+        };
+        if by_webhook {
+            eventually(|| followed(&one.bench)).await;
+        } else {
+            one.bench.as_time_goes(followed).await;
+        }
         let said = one.bench.said(0, &["show", "sync"]);
         assert!(said.contains(&format!("{new}/web")), "{said}");
     }
@@ -405,8 +399,8 @@ async fn a_renamed_app_and_a_renamed_account_are_followed() {
     one.bench
         .github
         .change_app(one.app, |app| "jira".clone_into(&mut app.slug));
-    one.bench.turn(ROUND);
-    eventually(|| (one.bench.listed()["slug"] == "jira").then_some(())).await;
+    let renamed = |bench: &Bench| (bench.listed()["slug"] == "jira").then_some(());
+    one.bench.as_time_goes(renamed).await;
     assert!(one.bench.site.log().contains("the App was renamed"));
     told(&one.bench, &["installed"]);
 }
