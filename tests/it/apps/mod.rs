@@ -2,6 +2,7 @@
 //! browser, stuck in each way and freed again, their deliveries recovered, GitHub away, their keys
 //! in a hardware module.
 
+mod away;
 mod browser;
 mod making;
 mod recovery;
