@@ -12,6 +12,7 @@ mod lookout;
 pub mod manifest;
 mod memory;
 mod observe;
+pub mod pkcs11;
 mod reconcile;
 mod refusal;
 mod sign;

@@ -264,11 +264,9 @@ fn a_route_takes_what_an_app_signs_as_soon_as_the_app_is_there() {
     let route = "secrets = [\"inline:of the hook itself\", \"app:sync\"]";
     let read = |apps: &str| {
         let own = format!("{RIGHT}{apps}");
-        let from = own.find("secrets = [").unwrap();
-        let to = own[from..].find('\n').unwrap() + from;
-        place()
-            .read(&own.replacen(&own[from..to], route, 1))
-            .unwrap()
+        let mut lines = own.lines();
+        let old = lines.find(|line| line.starts_with("secrets = [")).unwrap();
+        place().read(&own.replacen(old, route, 1)).unwrap()
     };
     let warned = |config: &Config, what: &str| {
         assert_eq!(config.webhooks[0].secrets.len(), 1);
@@ -289,4 +287,15 @@ fn a_route_takes_what_an_app_signs_as_soon_as_the_app_is_there() {
     let secrets = config.webhooks[0].secrets.iter();
     let secrets: Vec<_> = secrets.map(|one| one.read().unwrap()).collect();
     assert_eq!(secrets[1].expose(), b"of the App's own webhook");
+}
+
+#[test]
+fn a_key_in_hardware_is_the_signers_to_name() {
+    let named = "[\"pkcs11:token=hubgate;object=sync\"]";
+    let mistakes = place().read(&changed((KEYS, named))).unwrap_err();
+    let said = mistakes.to_string();
+    assert!(
+        said.contains("with which `hubgate signer` speaks"),
+        "{said}"
+    );
 }

@@ -1,4 +1,4 @@
-//! A real browser, Chromium, driven as its own tools drive it: the DevTools protocol over a pipe.
+//! A real browser, Chromium, driven as its own tools drive it: the `DevTools` protocol over a pipe.
 //! What is clicked is clicked by the mouse, where it is on the page.
 
 use crate::harness::skipped;

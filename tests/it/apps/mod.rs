@@ -4,6 +4,7 @@
 
 mod away;
 mod browser;
+mod hardware;
 mod making;
 mod recovery;
 mod states;
@@ -134,6 +135,20 @@ impl Bench {
         all.extend(arguments);
         all.extend(["--socket", socket.to_str().unwrap()]);
         self.site.hubgate(&all)
+    }
+
+    /// A line of `/metrics` begins so; its value.
+    fn measured(&self, line: &str) -> Option<f64> {
+        let socket = self.site.path("admin.sock");
+        let output = Command::new("curl")
+            .args(["--silent", "--unix-socket"])
+            .arg(socket)
+            .arg("http://localhost/metrics")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let found = text.lines().find_map(|one| one.strip_prefix(line));
+        found.map(|value| value.trim().parse().unwrap())
     }
 
     /// What a command says, which must end with this code.
