@@ -11,6 +11,7 @@ mod known;
 mod lookout;
 pub mod manifest;
 mod memory;
+mod metric;
 mod observe;
 pub mod pkcs11;
 mod reconcile;
@@ -97,6 +98,10 @@ impl Apps {
                 clock: Arc::clone(clock),
             };
             apps.insert(setting.name, Arc::new(app));
+        }
+        let gone = before.into_iter().flat_map(Self::iter);
+        for app in gone.filter(|app| !apps.contains_key(&app.name)) {
+            metric::forget(&app.name);
         }
         Ok(Self(Arc::new(apps)))
     }

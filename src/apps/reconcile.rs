@@ -4,7 +4,7 @@
 use super::app::App;
 use super::memory::{Condition, Standing};
 use super::refusal::Trouble;
-use super::{Apps, Known};
+use super::{Apps, Known, metric};
 use crate::github::{Fault, Installation, Registration};
 use crate::telemetry::Tasks;
 use crate::types::{Entropy, InstallationId, Owner};
@@ -67,6 +67,7 @@ impl App {
         match self.look().await {
             Ok((registration, installations)) => {
                 self.take_over(registration, installations);
+                metric::measure(self);
                 Ok(self.known())
             }
             Err(trouble) => {
@@ -80,6 +81,7 @@ impl App {
                 if before != condition {
                     tracing::warn!(app = %self.name, "{}", in_words(&condition));
                 }
+                metric::measure(self);
                 Err(trouble)
             }
         }

@@ -164,6 +164,10 @@ impl Recovery {
         };
         let lost = mark.is_of_another_spool(self.settings.spool.as_deref());
         self.warn(app, &mark, retention, lost, now);
+        told::measure_age(
+            app,
+            mark.until.map_or(Duration::ZERO, |until| now.since(until)),
+        );
         let since = if lost {
             now.before(retention)
         } else {
@@ -199,6 +203,7 @@ impl Recovery {
         mark.spool.clone_from(&self.settings.spool);
         mark.tried.retain(|_, at| now.since(*at) < retention);
         self.keep(app, &mark).await?;
+        told::measure_age(app, Duration::ZERO);
         if round.again > 0 {
             let outcome = format!("{}: {} sent again", app.name(), round.again);
             tracing::info!(app = %app.name(), again = round.again, "GitHub sends again what it could not deliver");
@@ -257,6 +262,7 @@ impl Recovery {
             }
             mark.tried.insert(guid, now);
             round.again += 1;
+            told::count_again(app);
             if round.again.is_multiple_of(KEEP_EVERY) {
                 self.keep(app, mark).await?;
             }

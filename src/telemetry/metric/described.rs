@@ -19,7 +19,7 @@ pub(super) fn describe() {
 }
 
 /// In the order of their names.
-const DESCRIBED: [(Kind, &str, &str); 20] = [
+const DESCRIBED: [(Kind, &str, &str); 28] = [
     (
         Counter,
         "hubgate_admin_requests_total",
@@ -29,6 +29,16 @@ const DESCRIBED: [(Kind, &str, &str); 20] = [
         Histogram,
         "hubgate_admin_request_seconds",
         "How long requests to the admin API took",
+    ),
+    (
+        Gauge,
+        "hubgate_app_installations",
+        "How many installations of an App are in a state, by App and state",
+    ),
+    (
+        Gauge,
+        "hubgate_app_state",
+        "1 for the state that an App is in, as GitHub last told, by App and state",
     ),
     (
         Counter,
@@ -70,6 +80,31 @@ const DESCRIBED: [(Kind, &str, &str); 20] = [
         Gauge,
         "hubgate_published_open",
         "1 where a published server answers without a login, 0 where it does not, by route",
+    ),
+    (
+        Gauge,
+        "hubgate_recovery_age_seconds",
+        "How far back what GitHub could not deliver was last looked through, by App",
+    ),
+    (
+        Gauge,
+        "hubgate_recovery_left",
+        "Deliveries that failed again after they were sent again, by App",
+    ),
+    (
+        Counter,
+        "hubgate_recovery_rounds_total",
+        "Looks at what GitHub could not deliver, by App and outcome",
+    ),
+    (
+        Gauge,
+        "hubgate_recovery_seen",
+        "Failed deliveries that a route wants, as the last look found them, by App",
+    ),
+    (
+        Counter,
+        "hubgate_recovery_sent_again_total",
+        "Deliveries that GitHub was asked to send again, by App",
     ),
     (
         Counter,
@@ -115,5 +150,10 @@ const DESCRIBED: [(Kind, &str, &str); 20] = [
         Counter,
         "hubgate_task_panics_total",
         "Tasks that ended in a panic, by name",
+    ),
+    (
+        Counter,
+        "hubgate_tokens_total",
+        "Tokens that callers needed, by App and outcome",
     ),
 ];

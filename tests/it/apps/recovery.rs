@@ -202,6 +202,14 @@ async fn what_came_while_the_gate_was_away_comes_again_once_by_every_kind_of_hoo
     expected.sort();
     assert_eq!(given, expected);
     assert_eq!(missed.again().len(), lost.len());
+    let measured = |name: &str| {
+        let line = format!("hubgate_recovery_{name}{{app=\"sync\"}}");
+        missed.bench.measured(&line)
+    };
+    assert_eq!(measured("sent_again_total"), Some(7.0));
+    assert_eq!(measured("left"), Some(0.0));
+    assert!(measured("age_seconds").unwrap() < 1.0);
+    assert!(measured("seen").is_some());
     // Whoever turns time does not turn it for the thread that gathers lines: they come at the end.
     missed.bench.stop().await;
     let audit = missed.bench.site.audit();
@@ -303,6 +311,9 @@ async fn a_person_is_told_before_github_forgets_and_what_fails_twice_is_left() {
     assert_eq!(missed.log(soon), 0);
     missed.bench.turn(DAY);
     missed.told(soon).await;
+    let age = "hubgate_recovery_age_seconds{app=\"sync\"}";
+    let age = missed.bench.measured(age).unwrap();
+    assert!(age > 4.9 * DAY.as_secs_f64(), "{age}");
     missed.bench.turn(3 * DAY);
     missed
         .told("GitHub keeps deliveries for 7 days: what it could not deliver before that is gone")
@@ -310,7 +321,7 @@ async fn a_person_is_told_before_github_forgets_and_what_fails_twice_is_left() {
     github.mood(|mood| mood.faults.clear()).await;
     // A delivery that the gate refuses each time, since its secret is another one.
     github.change_app(missed.hooks[0], |app| {
-        app.hook.secret = Some("wrong".to_owned())
+        app.hook.secret = Some("wrong".to_owned());
     });
     github.event(missed.hooks[0], "push", Missed::push(1)).await;
     missed.another_round().await;
@@ -322,6 +333,8 @@ async fn a_person_is_told_before_github_forgets_and_what_fails_twice_is_left() {
     missed
         .told("sent again failed again; they are left to a person")
         .await;
+    let left = "hubgate_recovery_left{app=\"sync\"}";
+    assert_eq!(missed.bench.measured(left), Some(1.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,7 +79,7 @@ fn told(bench: &Bench, parts: &[&str]) {
     }
 }
 
-async fn reload(bench: &Bench) {
+fn reload(bench: &Bench) {
     let socket = bench.site.path("admin.sock");
     let done = bench
         .site
@@ -194,7 +194,7 @@ async fn an_app_whose_key_was_lost_in_the_making_gets_another_key() {
     bench.github.install_on(app, "acme", &["web"]);
     key_file(&bench, "app.pem", &key);
     bench.configure(&section(&bench, app, "app.pem"));
-    reload(&bench).await;
+    reload(&bench);
     bench.until("installed").await;
     // Whoever removes what was lost only now does not lose the App that has its name.
     let said = bench.said(0, &["remove", "sync", "--yes"]);
@@ -238,6 +238,8 @@ async fn what_becomes_of_an_installation_is_seen_and_leads_on() {
             let found = one.noticed(by_webhook, "suspended").await;
             assert!(advice(&found).contains(words), "{found}");
             told(&one.bench, &["suspended", words]);
+            let line = "hubgate_app_installations{app=\"sync\",state=\"suspended\"}";
+            assert_eq!(one.bench.measured(line), Some(1.0));
             assert!(!one.bench.github.unsuspend(installation, other));
             assert!(one.bench.github.unsuspend(installation, side));
             one.noticed(by_webhook, "installed").await;
@@ -282,7 +284,7 @@ async fn an_app_that_is_locked_out_gets_another_key() {
         "{said}"
     );
     bench.configure(&section(bench, app, "new.pem"));
-    reload(bench).await;
+    reload(bench);
     bench.heard("installed").await;
 }
 
@@ -347,8 +349,14 @@ async fn a_deleted_app_of_the_configuration_is_taken_out_of_it() {
     };
     let (bench, app) = (&mut one.bench, one.app);
     bench.until("created").await;
+    let state = |bench: &Bench, state: &str| {
+        let line = format!("hubgate_app_state{{app=\"sync\",state=\"{state}\"}}");
+        bench.measured(&line).unwrap() == 1.0
+    };
+    assert!(state(bench, "well") && !state(bench, "gone"));
     bench.github.delete_app(app);
     bench.noticed("gone").await;
+    assert!(!state(bench, "well") && state(bench, "gone"));
     told(
         bench,
         &["deleted at GitHub", "take it out of the configuration"],
@@ -359,7 +367,8 @@ async fn a_deleted_app_of_the_configuration_is_taken_out_of_it() {
         "{said}"
     );
     bench.configure("");
-    reload(bench).await;
+    reload(bench);
+    assert!(!state(bench, "well") && !state(bench, "gone"));
     assert!(bench.said(0, &["list"]).starts_with("No App"));
 }
 
