@@ -116,6 +116,8 @@ pub struct Recovery {
     places: Mutex<Option<(Places, Timestamp)>>,
     /// Hooks whose deliveries came and that are none of ours, told once.
     strangers: Mutex<HashSet<Box<str>>>,
+    /// What failed again, counted once; no more than what was tried.
+    left: Mutex<HashSet<Arc<str>>>,
 }
 
 /// What every recovery shares.
@@ -146,6 +148,7 @@ impl Recovery {
             parts,
             places: Mutex::new(None),
             strangers: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -202,6 +205,10 @@ impl Recovery {
         mark.until = Some(now);
         mark.spool.clone_from(&self.settings.spool);
         mark.tried.retain(|_, at| now.since(*at) < retention);
+        self.left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|guid| mark.tried.contains_key(guid));
         self.keep(app, &mark).await?;
         told::measure_age(app, Duration::ZERO);
         if round.again > 0 {
@@ -242,7 +249,10 @@ impl Recovery {
             }
             round.seen += 1;
             if mark.tried.contains_key(&guid) {
-                round.failed += usize::from(!ok);
+                if !ok {
+                    round.failed += 1;
+                    self.leave(app, &guid);
+                }
                 continue;
             }
             missing.push((guid, oldest.clone()));

@@ -87,8 +87,8 @@ const DESCRIBED: [(Kind, &str, &str); 28] = [
         "How far back what GitHub could not deliver was last looked through, by App",
     ),
     (
-        Gauge,
-        "hubgate_recovery_left",
+        Counter,
+        "hubgate_recovery_left_total",
         "Deliveries that failed again after they were sent again, by App",
     ),
     (

@@ -49,8 +49,6 @@ impl Recovery {
                 let whole = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
                 metrics::gauge!("hubgate_recovery_seen", "app" => name.to_string())
                     .set(whole(round.seen));
-                metrics::gauge!("hubgate_recovery_left", "app" => name.to_string())
-                    .set(whole(round.failed));
                 if round.failed > 0 {
                     tracing::warn!(
                         app = %name, failed = round.failed,
@@ -66,6 +64,15 @@ impl Recovery {
         };
         let jitter = 0.1f64.mul_add(-self.parts.entropy.unit(), 1.0);
         EVERY.mul_f64(jitter).max(least)
+    }
+
+    /// Counts once each delivery that failed again.
+    pub(super) fn leave(&self, app: &App, guid: &Arc<str>) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.insert(Arc::clone(guid)) {
+            metrics::counter!("hubgate_recovery_left_total", "app" => app.name().to_string())
+                .increment(1);
+        }
     }
 
     /// Tells once of each hook whose deliveries come and of which GitHub lists none.

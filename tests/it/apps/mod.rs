@@ -87,10 +87,11 @@ impl Bench {
     /// time. What is under way while it is turned may find that it took too long.
     async fn as_time_goes<T>(&mut self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
         let began = Instant::now();
+        let mut patience = Duration::from_secs(3);
         loop {
             self.turn(ROUND);
             let turned = Instant::now();
-            while turned.elapsed() < Duration::from_secs(3) {
+            while turned.elapsed() < patience {
                 // Any request has the gate look at its clock, which turned while it slept.
                 self.site.status();
                 if let Some(answer) = look(self) {
@@ -98,9 +99,11 @@ impl Bench {
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            // On a machine that is busy a round takes longer.
+            patience *= 2;
             let log = self.site.log();
             assert!(
-                began.elapsed() < Duration::from_secs(120),
+                began.elapsed() < Duration::from_secs(240),
                 "waited in vain: {log}"
             );
         }
