@@ -21,7 +21,7 @@ const CLIENT_GONE: u16 = 499;
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Passage {
-    permit: Permit,
+    permit: Box<Permit>,
     /// How often it was dialled in vain.
     attempt: usize,
     upload: Upload,
@@ -43,7 +43,7 @@ enum Upload {
 
 impl Passage {
     /// The way of a request that may go it.
-    pub(super) fn new(permit: Permit, seat: Seat) -> Self {
+    pub(super) fn new(permit: Box<Permit>, seat: Seat) -> Self {
         let upload = match permit.document() {
             Some(document) => Upload::Judge(document, BytesMut::new(), seat),
             None => Upload::Stream,
@@ -84,14 +84,7 @@ impl Passage {
 }
 
 /// Whom to dial. What was not permitted is not dialled.
-pub(super) async fn dial(context: &mut Context) -> Result<Box<HttpPeer>, Box<Error>> {
-    let mut taken = context.passage.take();
-    let dialled = dialled(context, taken.as_deref_mut()).await;
-    context.passage = taken;
-    dialled
-}
-
-async fn dialled(
+pub(super) async fn dial(
     context: &mut Context,
     passage: Option<&mut Passage>,
 ) -> Result<Box<HttpPeer>, Box<Error>> {
@@ -130,13 +123,12 @@ pub(super) fn comes_again(passage: Option<&Passage>) -> bool {
 }
 
 /// Puts a request's head into the words of the inside.
-pub(super) fn inwards(context: &mut Context, head: &mut RequestHeader) -> Result<(), Box<Error>> {
-    let Some(mut passage) = context.passage.take() else {
-        return Ok(());
-    };
-    let done = passage.permit.inwards(context, head);
-    context.passage = Some(passage);
-    done
+pub(super) fn inwards(
+    context: &Context,
+    passage: Option<&mut Passage>,
+    head: &mut RequestHeader,
+) -> Result<(), Box<Error>> {
+    passage.map_or(Ok(()), |passage| passage.permit.inwards(context, head))
 }
 
 /// Passes a piece of a request's body, or holds it until the whole is judged.
@@ -179,11 +171,12 @@ pub(super) async fn upload(
 
 /// Puts an answer's head into the words of the outside.
 pub(super) fn outwards(
-    context: &mut Context,
+    context: &Context,
+    passage: Option<&mut Passage>,
     head: &mut ResponseHeader,
     can: Again,
 ) -> Result<(), Box<Error>> {
-    let Some(passage) = context.passage.as_deref_mut() else {
+    let Some(passage) = passage else {
         return Ok(());
     };
     match passage.permit.outwards(head, can) {

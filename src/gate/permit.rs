@@ -9,17 +9,15 @@ pub(super) use words::Outwards;
 
 use super::context::{Context, Outcome};
 use super::desk::{Bearer, Party};
-use super::passage::Passage;
 use super::refuse::{Answer, Refusal};
 use super::service::{Place, Service};
 use super::subject::{About, repository, speaks_git, surface};
-use super::{Gate, Passed};
 use crate::publish::asked::{self, Asked, Wanted, What};
 use crate::publish::operation::Access;
 use crate::publish::profile::{Circumstances, Decision};
 use crate::publish::rewrite::{Pending, Surface};
 use crate::publish::{self, Browser, graphql, scope};
-use crate::types::{RouteKey, Timestamp};
+use crate::types::{Clock, RouteKey, Timestamp};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
@@ -58,6 +56,15 @@ pub(super) struct Told {
     pub(super) rule: Option<Box<str>>,
 }
 
+/// What becomes of a request by its head.
+#[derive(Debug)]
+pub(super) enum Authorized {
+    /// It may go on.
+    On(Box<Permit>),
+    /// It is answered here.
+    Answered(Answer, Outcome),
+}
+
 /// A document that has to be read before it passes.
 #[derive(Debug, Clone)]
 pub(super) enum Document {
@@ -73,12 +80,12 @@ pub(super) enum Document {
 /// the header, the one reading of the path, what is never exposed, the browser's pages, the
 /// profiles, the repositories.
 pub(super) async fn authorize(
-    gate: &Gate,
+    clock: &dyn Clock,
     session: &Session,
     context: &mut Context,
     service: &Arc<Service>,
     place: usize,
-) -> Result<Passed, Refusal> {
+) -> Result<Authorized, Refusal> {
     let head: &http::request::Parts = session.req_header();
     carries(service, &head.headers)?;
     let caller = match &service.brokered {
@@ -96,7 +103,7 @@ pub(super) async fn authorize(
         return Ok(inside(service, place, head));
     }
     let circumstances = Circumstances {
-        setup_open: service.memory.setup_until(&*gate.clock).is_some(),
+        setup_open: service.memory.setup_until(clock).is_some(),
     };
     let mut permit = Permit {
         service: service.clone(),
@@ -140,8 +147,7 @@ pub(super) async fn authorize(
     if permit.document.is_some() {
         permit.head = Some(session.req_header().as_owned_parts());
     }
-    let seat = gate.flight.clone().board();
-    Ok(Passed::On(Box::new(Passage::new(permit, seat))))
+    Ok(Authorized::On(Box::new(permit)))
 }
 
 /// Whether the header that every request must carry is there, once, with its value. Compared in a
@@ -184,7 +190,7 @@ fn read(service: &Service, place: usize, head: &http::request::Parts) -> Result<
 }
 
 /// Sends a browser to where it can see the page itself. A form that is posted stays one.
-fn inside(service: &Service, place: usize, head: &http::request::Parts) -> Passed {
+fn inside(service: &Service, place: usize, head: &http::request::Parts) -> Authorized {
     let status = if head.method == Method::GET || head.method == Method::HEAD {
         StatusCode::FOUND
     } else {
@@ -202,7 +208,7 @@ fn inside(service: &Service, place: usize, head: &http::request::Parts) -> Passe
     let mut answer = Answer::json(status, String::new());
     answer.content_type = None;
     answer.location = HeaderValue::try_from(to).ok();
-    Passed::Answered(answer, Outcome::allow("redirected_inside", status))
+    Authorized::Answered(answer, Outcome::allow("redirected_inside", status))
 }
 
 const fn refused_graphql(refusal: graphql::Refusal) -> Refusal {
