@@ -14,6 +14,7 @@ mod memory;
 mod observe;
 mod reconcile;
 mod refusal;
+pub mod seal;
 mod sign;
 pub mod signer;
 pub mod store;

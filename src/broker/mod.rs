@@ -11,6 +11,8 @@ pub mod oidc;
 mod rate;
 mod refusal;
 mod request;
+pub mod tally;
+pub mod ticket;
 pub mod token;
 
 pub use caller::{Caller, Proof, Roster};
@@ -19,4 +21,6 @@ pub use grant::{Digest, Extent, Grant, Reach, Uses};
 pub use rate::{Rate, Rates};
 pub use refusal::Refusal;
 pub use request::{Narrowed, TokenRequest, narrowed};
+pub use tally::{Tallies, Tally};
+pub use ticket::{Ticket, Tickets};
 pub use token::{Held, Mint, Need, Tokens};

@@ -8,7 +8,9 @@ use governor::{Quota, RateLimiter};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// So many requests in such a time; all of them may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +81,18 @@ impl fmt::Display for Rate {
 
 /// How much each caller has asked. Lives as long as a configuration.
 #[derive(Debug)]
-pub struct Rates(Vec<Limiter>);
+pub struct Rates(Vec<Meter>);
+
+/// One caller's, and what was left when it asked last.
+#[derive(Debug)]
+struct Meter {
+    limiter: Limiter,
+    rate: Rate,
+    begun: Instant,
+    left: AtomicU32,
+    /// In milliseconds after `begun`.
+    at: AtomicU64,
+}
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
@@ -89,7 +102,13 @@ impl Rates {
     pub fn of(rates: impl IntoIterator<Item = Rate>) -> Self {
         let one = |rate: Rate| {
             let limiter = RateLimiter::direct(rate.quota());
-            limiter.with_middleware::<StateInformationMiddleware>()
+            Meter {
+                limiter: limiter.with_middleware::<StateInformationMiddleware>(),
+                rate,
+                begun: Instant::now(),
+                left: AtomicU32::new(rate.requests.get()),
+                at: AtomicU64::new(0),
+            }
         };
         Self(rates.into_iter().map(one).collect())
     }
@@ -100,14 +119,49 @@ impl Rates {
     /// # Errors
     /// How long it has to wait.
     pub fn admit(&self, caller: usize) -> Result<u32, Duration> {
-        let Some(limiter) = self.0.get(caller) else {
+        let Some(meter) = self.0.get(caller) else {
             return Err(Duration::from_mins(1));
         };
         let clock = DefaultClock::default();
-        limiter
-            .check()
-            .map(|state| state.remaining_burst_capacity())
-            .map_err(|until| until.wait_time_from(clock.now()))
+        let judged = meter.limiter.check();
+        let left = judged
+            .as_ref()
+            .map(|state| state.remaining_burst_capacity());
+        let now = u64::try_from(meter.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        meter.left.store(left.unwrap_or(0), Ordering::Relaxed);
+        meter.at.store(now, Ordering::Relaxed);
+        left.map_err(|until| until.wait_time_from(clock.now()))
+    }
+
+    /// How many requests of the caller at this place may come at once, now; counts nothing.
+    #[must_use]
+    pub fn left(&self, caller: usize) -> u32 {
+        self.0.get(caller).map_or(0, Meter::left)
+    }
+}
+
+impl Meter {
+    /// What was left, and what has come back since.
+    fn left(&self) -> u32 {
+        let since = Duration::from_millis(self.at.load(Ordering::Relaxed));
+        let since = self.begun.elapsed().saturating_sub(since).as_millis();
+        let all = self.rate.requests.get();
+        let back = since * u128::from(all) / self.rate.per.lasting().as_millis();
+        let back = u32::try_from(back).unwrap_or(u32::MAX);
+        self.left
+            .load(Ordering::Relaxed)
+            .saturating_add(back)
+            .min(all)
+    }
+}
+
+impl Period {
+    const fn lasting(self) -> Duration {
+        match self {
+            Self::Second => Duration::from_secs(1),
+            Self::Minute => Duration::from_mins(1),
+            Self::Hour => Duration::from_hours(1),
+        }
     }
 }
 
@@ -136,7 +190,9 @@ mod tests {
     #[test]
     fn who_asks_too_often_waits_and_nobody_else_does() {
         let rates = Rates::of(["2/h", "1/h"].map(|rate| rate.parse().unwrap()));
+        assert_eq!((rates.left(0), rates.left(1), rates.left(2)), (2, 1, 0));
         assert_eq!(rates.admit(0), Ok(1));
+        assert_eq!((rates.left(0), rates.left(1)), (1, 1));
         assert_eq!(rates.admit(0), Ok(0));
         let wait = rates.admit(0).unwrap_err();
         assert!(

@@ -156,6 +156,7 @@ impl Config {
         let (broker_url, broker) = translation.broker(layers, &mut sources, &mut taken);
         let callers = translation.callers(layers, &made_here, profiles.as_ref());
         translation.judge_apps(layers, &made_here, &published, &apps);
+        translation.judge_proxies(layers, broker.is_some(), &published, &apps);
         let spool = translation.spool(layers, &gateway.state_dir);
         let admin = translation.admin(layers);
         let audit = translation.audit(layers);

@@ -4,6 +4,7 @@
 //! to what its route is for. Every request ends in one answer and one audit record.
 
 pub mod ask;
+mod batch;
 mod context;
 pub mod desk;
 mod flight;
@@ -13,8 +14,10 @@ mod permit;
 mod refuse;
 pub mod route;
 pub mod service;
+pub mod store;
 mod subject;
 mod through;
+mod tunnel;
 pub mod upstream;
 mod vend;
 
@@ -127,8 +130,7 @@ impl Gate {
                 let decided = permit::authorize(clock, session, context, service, *place);
                 Ok(match decided.await? {
                     Authorized::On(permit) => {
-                        let seat = self.flight.clone().board();
-                        Passed::On(Box::new(Passage::new(permit, seat)))
+                        Passed::On(Box::new(Passage::new(permit, &self.flight)))
                     }
                     Authorized::Answered(answer, outcome) => Passed::Answered(answer, outcome),
                 })
@@ -315,7 +317,8 @@ impl ProxyHttp for Gate {
         end_of_stream: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<Duration>, Box<Error>> {
-        passage::download(exchange.passage.as_deref_mut(), body, end_of_stream);
+        let passage = exchange.passage.as_deref_mut();
+        passage::download(&exchange.context, passage, body, end_of_stream)?;
         exchange.context.note.sent += body.as_ref().map_or(0, |piece| piece.len() as u64);
         Ok(None)
     }

@@ -1,20 +1,26 @@
 //! A permitted request's way through a published service: dialled, put into the inside's words,
 //! carried, and its answer put into the outside's.
 
+use super::batch::Fault;
 use super::context::{Context, Outcome};
-use super::flight::Seat;
-use super::permit::{Again, Document, Outwards, Permit, Told};
+use super::flight::{Flight, Seat};
+use super::permit::{Again, Document, Outgoing, Outwards, Permit, Told};
 use super::refuse::Refusal;
-use crate::publish::rewrite::{Body, Scanner};
+use crate::publish::rewrite::Scanner;
+use crate::types::RouteKey;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use pingora::ErrorSource;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{Error, ErrorType, HttpPeer};
+use std::sync::Arc;
 
 /// The largest document that is read before it passes: GraphQL's and LFS's are a few KiB, a commit
 /// made through GraphQL carries its files.
 const LARGEST_DOCUMENT: usize = 1 << 20;
+/// The longest answer to an LFS batch that is read: it tells some KiB of each of the hundred
+/// objects that git-lfs asks for at once.
+const LARGEST_BATCH: usize = 8 << 20;
 /// What a client that went before it was answered is recorded with, as nginx does.
 const CLIENT_GONE: u16 = 499;
 
@@ -25,10 +31,20 @@ pub(super) struct Passage {
     /// How often it was dialled in vain.
     attempt: usize,
     upload: Upload,
-    scanner: Option<Scanner>,
+    download: Download,
+    flight: Arc<Flight>,
     refused: Option<Refusal>,
-    /// Its token was refused, and it comes again with another.
-    again: bool,
+    /// Why it is made once more, where it is.
+    anew: Option<Anew>,
+}
+
+/// Why a request is made once more.
+#[derive(Debug, Clone, Copy)]
+enum Anew {
+    /// Its token was refused, and it comes with another.
+    Token,
+    /// It was sent to another place.
+    Elsewhere,
 }
 
 /// A request's body.
@@ -41,20 +57,32 @@ enum Upload {
     Judge(Document, BytesMut, Seat),
 }
 
+/// An answer's body.
+#[derive(Debug)]
+enum Download {
+    /// It passes as it comes.
+    Stream,
+    /// It passes through this.
+    Scan(Scanner),
+    /// It is read whole, and nothing leaves before.
+    Batch(BytesMut, Seat, Option<Scanner>),
+}
+
 impl Passage {
     /// The way of a request that may go it.
-    pub(super) fn new(permit: Box<Permit>, seat: Seat) -> Self {
+    pub(super) fn new(permit: Box<Permit>, flight: &Arc<Flight>) -> Self {
         let upload = match permit.document() {
-            Some(document) => Upload::Judge(document, BytesMut::new(), seat),
+            Some(document) => Upload::Judge(document, BytesMut::new(), flight.clone().board()),
             None => Upload::Stream,
         };
         Self {
             permit,
             attempt: 0,
             upload,
-            scanner: None,
+            download: Download::Stream,
+            flight: flight.clone(),
             refused: None,
-            again: false,
+            anew: None,
         }
     }
 
@@ -92,10 +120,14 @@ pub(super) async fn dial(
         let status = ErrorType::HTTPStatus(StatusCode::NOT_FOUND.as_u16());
         return Err(Error::explain(status, "a request without a permit"));
     };
-    if std::mem::take(&mut passage.again)
-        && let Err(refusal) = passage.permit.renew(context).await
-    {
-        return Err(passage.refuse(refusal));
+    match passage.anew.take() {
+        None => {}
+        Some(Anew::Elsewhere) => passage.attempt = 0,
+        Some(Anew::Token) => {
+            if let Err(refusal) = passage.permit.renew(context).await {
+                return Err(passage.refuse(refusal));
+            }
+        }
     }
     // What was read for an attempt that failed comes again.
     if let Upload::Judge(_, held, _) = &mut passage.upload {
@@ -117,9 +149,9 @@ pub(super) fn try_another(passage: Option<&mut Passage>, mut error: Box<Error>) 
     error
 }
 
-/// Whether the request is made again with another token.
+/// Whether the request is made once more.
 pub(super) fn comes_again(passage: Option<&Passage>) -> bool {
-    passage.is_some_and(|passage| passage.again)
+    passage.is_some_and(|passage| passage.anew.is_some())
 }
 
 /// Puts a request's head into the words of the inside.
@@ -180,18 +212,27 @@ pub(super) fn outwards(
         return Ok(());
     };
     match passage.permit.outwards(head, can) {
-        Ok(Body::Rewrite(scanner)) => {
-            passage.scanner = Some(scanner);
+        Ok(Outgoing::Rewrite(scanner)) => {
+            passage.download = Download::Scan(scanner);
             // Without its length the head would leave alone, in a record of its own.
             if let Some(connection) = &context.connection {
                 connection.together();
             }
         }
-        Ok(Body::Pass) => {}
+        Ok(Outgoing::Batch(scanner)) => {
+            let seat = passage.flight.clone().board();
+            passage.download = Download::Batch(BytesMut::new(), seat, scanner);
+        }
+        Ok(Outgoing::Pass) => {}
         Err(Outwards::Head(error)) => return Err(error),
         Err(Outwards::Refused(refusal)) => return Err(passage.refuse(refusal)),
+        Err(Outwards::Follow) => {
+            passage.anew = Some(Anew::Elsewhere);
+            let status = ErrorType::HTTPStatus(head.status.as_u16());
+            return Err(Error::explain(status, "a redirect is followed"));
+        }
         Err(Outwards::Again) => {
-            passage.again = true;
+            passage.anew = Some(Anew::Token);
             let status = ErrorType::HTTPStatus(head.status.as_u16());
             return Err(Error::explain(status, "another token is tried"));
         }
@@ -208,10 +249,52 @@ pub(super) fn outwards(
 }
 
 /// Puts a piece of an answer's body into the words of the outside.
-pub(super) fn download(passage: Option<&mut Passage>, body: &mut Option<Bytes>, end: bool) {
-    let Some(scanner) = passage.and_then(|passage| passage.scanner.as_mut()) else {
-        return;
+pub(super) fn download(
+    context: &Context,
+    passage: Option<&mut Passage>,
+    body: &mut Option<Bytes>,
+    end: bool,
+) -> Result<(), Box<Error>> {
+    let Some(passage) = passage else {
+        return Ok(());
     };
+    match &mut passage.download {
+        Download::Stream => {}
+        Download::Scan(scanner) => scan(scanner, body, end),
+        Download::Batch(held, seat, scanner) => {
+            if let Some(piece) = body.take() {
+                let fits = held.len() + piece.len() <= LARGEST_BATCH;
+                if !fits || seat.take(piece.len() as u64).is_none() {
+                    let text = "an answer to an LFS batch is too large to be read";
+                    return Err(Error::explain(ErrorType::InternalError, text));
+                }
+                held.extend_from_slice(&piece);
+            }
+            if !end {
+                *body = Some(Bytes::new());
+                return Ok(());
+            }
+            let sealed = passage.permit.sealed(context, held);
+            *body = Some(
+                sealed
+                    .map_err(|fault| unsealed(passage.permit.route(), &fault))?
+                    .into(),
+            );
+            if let Some(scanner) = scanner {
+                scan(scanner, body, true);
+            }
+            passage.download = Download::Stream;
+        }
+    }
+    Ok(())
+}
+
+fn unsealed(route: &RouteKey, fault: &Fault) -> Box<Error> {
+    tracing::warn!(%route, "an answer to an LFS batch was held back: {fault}");
+    Error::explain(ErrorType::InternalError, fault.to_string())
+}
+
+fn scan(scanner: &mut Scanner, body: &mut Option<Bytes>, end: bool) {
     let piece = body.take().map(|piece| scanner.push(piece));
     let rest = end
         .then(|| scanner.finish())

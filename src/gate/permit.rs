@@ -2,23 +2,26 @@
 //! the other side's words. There is no other way to a [`Permit`] than [`authorize`].
 
 mod as_app;
+mod detour;
 mod words;
 
 pub(super) use as_app::Again;
-pub(super) use words::Outwards;
+pub(super) use words::{Outgoing, Outwards};
 
 use super::context::{Context, Outcome};
 use super::desk::{Bearer, Party};
 use super::refuse::{Answer, Refusal};
-use super::service::{Place, Service};
+use super::service::Service;
 use super::subject::{About, repository, speaks_git, surface};
+use super::upstream::Upstream;
 use crate::publish::asked::{self, Asked, Wanted, What};
 use crate::publish::operation::Access;
 use crate::publish::profile::{Circumstances, Decision};
 use crate::publish::rewrite::{Pending, Surface};
 use crate::publish::{self, Browser, graphql, scope};
-use crate::types::{Clock, RouteKey, Timestamp};
+use crate::types::{Clock, Repository, RouteKey, Timestamp};
 use bytes::Bytes;
+use detour::{Detour, Own};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use pingora::prelude::HttpPeer;
@@ -45,6 +48,14 @@ pub(super) struct Permit {
     bearer: Option<Bearer>,
     /// How often GitHub refused a token.
     refused: u32,
+    /// The repository that it names.
+    repository: Option<Repository>,
+    /// Whether it is a GET or a HEAD.
+    reads: bool,
+    /// The store of GitHub's that it goes on to.
+    detour: Option<Detour>,
+    /// Whether what is answered tells of LFS objects, and of credentials for them.
+    tells: bool,
 }
 
 /// What is known of a request once its document was read, for audit.
@@ -92,6 +103,11 @@ pub(super) async fn authorize(
         None => None,
         Some(brokered) => {
             context.note.app = Some(brokered.app.clone());
+            let tickets = &brokered.desk.tickets;
+            if let Some(ticket) = tickets.shown(&service.key, &head.headers, clock.now()) {
+                let way = (service, place);
+                return detour::redeem(clock, session, context, way, (brokered, ticket)).await;
+            }
             let known = brokered.desk.identify(&head.headers, context).await;
             Some(known.map_err(Refusal::Broker)?.index)
         }
@@ -102,23 +118,7 @@ pub(super) async fn authorize(
     if service.browser == Browser::Redirect && asked.is_page() {
         return Ok(inside(service, place, head));
     }
-    let circumstances = Circumstances {
-        setup_open: service.memory.setup_until(clock).is_some(),
-    };
-    let mut permit = Permit {
-        service: service.clone(),
-        place,
-        surface: surface(&asked),
-        document: None,
-        pending: None,
-        head: None,
-        circumstances,
-        received: context.received,
-        told: None,
-        party: None,
-        bearer: None,
-        refused: 0,
-    };
+    let mut permit = Permit::new(clock, context, (service, place), &asked, &head.method);
     let entering = caller.map(|caller| (caller, About::of(&asked)));
     if let Some((caller, about)) = &entering {
         permit.enter(*caller, &asked, about, head).await?;
@@ -216,6 +216,36 @@ const fn refused_graphql(refusal: graphql::Refusal) -> Refusal {
 }
 
 impl Permit {
+    fn new(
+        clock: &dyn Clock,
+        context: &Context,
+        (service, place): (&Arc<Service>, usize),
+        asked: &Asked,
+        method: &Method,
+    ) -> Self {
+        let circumstances = Circumstances {
+            setup_open: service.memory.setup_until(clock).is_some(),
+        };
+        Self {
+            service: service.clone(),
+            place,
+            surface: surface(asked),
+            document: None,
+            pending: None,
+            head: None,
+            circumstances,
+            received: context.received,
+            told: None,
+            party: None,
+            bearer: None,
+            refused: 0,
+            repository: None,
+            reads: method == Method::GET || method == Method::HEAD,
+            detour: None,
+            tells: false,
+        }
+    }
+
     /// The route, for logs.
     pub(super) fn route(&self) -> &RouteKey {
         &self.service.key
@@ -233,12 +263,12 @@ impl Permit {
 
     /// Whom to dial; `None` where there is nobody.
     pub(super) async fn peer(&self, attempt: usize) -> Option<HttpPeer> {
-        self.place()?.upstream.peer(attempt).await
+        self.upstream()?.peer(attempt).await
     }
 
     /// How many addresses there are to dial.
     pub(super) fn addresses(&self) -> usize {
-        self.place().map_or(0, |place| place.upstream.choices())
+        self.upstream().map_or(0, Upstream::choices)
     }
 
     /// Judges a document, which the service has not had yet.
@@ -272,6 +302,7 @@ impl Permit {
                 self.settle(&asked)?;
                 self.within(&asked, &head).await?;
                 self.learn(&asked);
+                self.tells = self.party.is_some();
             }
             Document::Scope(body) => {
                 for limit in self.limits() {
@@ -381,8 +412,14 @@ impl Permit {
             .map_err(|why| Refusal::Publish(publish::Refusal::Scope(why)))
     }
 
-    fn place(&self) -> Option<&Place> {
-        self.service.places.get(self.place)
+    fn upstream(&self) -> Option<&Upstream> {
+        let place = |place: usize| self.service.places.get(place).map(|place| &place.upstream);
+        match self.store() {
+            Some(Ok(store)) => Some(store),
+            // The server itself is at the first of the places.
+            Some(Err(Own)) => place(0),
+            None => place(self.place),
+        }
     }
 }
 

@@ -34,7 +34,11 @@ pub(super) async fn answer(
         .caller(known.index)
         .ok_or(Refusal::Broker(broker::Refusal::Caller))?;
     match (below.as_str(), method) {
-        ("/token", Method::POST) => token(session, context, desk, caller).await,
+        ("/token", Method::POST) => {
+            let handed = token(session, context, desk, caller).await?;
+            desk.handed(known.index);
+            Ok(handed)
+        }
         ("/whoami", Method::GET | Method::HEAD) => {
             let answer = Answer::json(StatusCode::OK, whoami(caller, known.remaining).to_string());
             Ok((answer, Outcome::allow("whoami", StatusCode::OK)))

@@ -1,8 +1,8 @@
 //! From checked `[[caller]]`s, `[broker]` and `[[app]]`s to what callers are answered by.
 
-use super::published::{self, Memories, Surroundings};
+use super::published::{self, Surroundings};
 use crate::apps::{self, Apps};
-use crate::broker::{Mint, Rates, Refusal, Roster, Tokens, oidc, token};
+use crate::broker::{Mint, Rates, Refusal, Roster, Tallies, Tickets, Tokens, oidc, token};
 use crate::config::{Broker, Config};
 use crate::edge::source::Directory;
 use crate::gate::desk::{Desk, GrantReach, Installations, looking};
@@ -15,7 +15,7 @@ use crate::publish::{self, Allow, Browser, Place, Rewrite, Service};
 use crate::telemetry::Tasks;
 use crate::telemetry::audit::{self, Audit, Record};
 use crate::types::{Clock, Entropy, Name, Owner, RepositoryPattern, RouteKey, Secret};
-use crate::webhook::deliver::Resolve;
+use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::collections::HashSet;
@@ -36,6 +36,8 @@ pub(super) struct Office {
     /// What is given out.
     pub(super) tokens: Tokens,
     issuers: Arc<oidc::Issuers>,
+    tickets: Arc<Tickets>,
+    tallies: Tallies,
     keys: Arc<Keys>,
 }
 
@@ -74,9 +76,12 @@ impl Office {
             clock: clock.clone(),
         });
         let documents = Arc::new(Fetcher::new()?);
+        let tickets = Tickets::new().context("the system has no random numbers")?;
         Ok(Self {
             tokens: Tokens::new(keys.clone(), clock.clone(), entropy.clone(), tasks.clone()),
             issuers: Arc::new(oidc::Issuers::new(documents, clock.clone())),
+            tickets: Arc::new(tickets),
+            tallies: Tallies::default(),
             apps,
             keys,
         })
@@ -95,9 +100,13 @@ impl Office {
             each.map(reach).collect()
         });
         Arc::new(Desk {
+            tallies: self
+                .tallies
+                .of(roster.callers().iter().map(|caller| &caller.name)),
             rates: Rates::of(roster.callers().iter().map(|caller| caller.rate)),
             issuers: self.issuers.clone(),
             tokens: self.tokens.clone(),
+            tickets: self.tickets.clone(),
             installations: self.keys.clone(),
             reaches: reaches.collect(),
             roster,
@@ -200,7 +209,7 @@ pub(super) fn publish(
     config: &Config,
     routes: &[(publish::Route, Option<Api>)],
     directory: &Directory,
-    (memories, resolver, desk): (&Memories, &Arc<dyn Resolve>, &Arc<Desk>),
+    surroundings: &Surroundings<'_>,
     table: &mut Table,
 ) -> Result<(), String> {
     let Some(broker) = &config.broker else {
@@ -208,10 +217,8 @@ pub(super) fn publish(
     };
     for (route, api) in routes {
         let surroundings = Surroundings {
-            memories,
-            resolver,
-            desk,
             api: api.as_ref().map(|(api, named)| (api.as_str(), *named)),
+            ..*surroundings
         };
         published::publish(route, directory, &surroundings, table)?;
     }
@@ -220,7 +227,7 @@ pub(super) fn publish(
     let admission = directory.compile(&broker.from);
     let route = Route {
         admission: admission.map_err(|fault| fault.to_string())?,
-        way: Way::Vend(desk.clone(), path.as_str().into()),
+        way: Way::Vend(surroundings.desk.clone(), path.as_str().into()),
         counts: Counts::of(&key),
         key,
     };

@@ -3,6 +3,7 @@
 
 mod apps;
 mod brokered;
+mod callers;
 mod files;
 mod published;
 mod recovery;
@@ -16,6 +17,7 @@ use crate::admin;
 use crate::apps::Apps;
 use crate::config::Config;
 use crate::edge::{Connections, Deadlines, Door, Entry, House, Ledger, Tls, certificate};
+use crate::gate::desk::Desk;
 use crate::gate::{Flight, Gate, Snapshot, upstream};
 use crate::github::meta::Watcher;
 use crate::spool::{Condition, Spool, sqlite};
@@ -74,6 +76,7 @@ struct World {
     memories: ArcSwap<Memories>,
     bench: Bench,
     office: Office,
+    desk: ArcSwap<Desk>,
     resolver: Arc<dyn Resolve>,
     spool: Arc<dyn Spool>,
     audit: Audit,
@@ -144,11 +147,7 @@ impl Gateway {
         }
         let audit = Audit::start(&config.audit)?;
         let spool: Arc<dyn Spool> = Arc::new(sqlite::Engine::open(&config.spool, clock.clone())?);
-        let certificates = certificate::Store::load(&config.certificates, clock.clone());
-        let (certificates, expired) = certificates.map_err(|faults| listed(&faults))?;
-        for warning in expired {
-            tracing::warn!("{warning}");
-        }
+        let certificates = certificates(&config, &clock)?;
 
         let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
         let dispatch = Dispatch::new(
@@ -168,7 +167,9 @@ impl Gateway {
         let (hands, none) = ((&watchers[..], &staff), Memories::new());
         let built = Built::new(&config, hands, (&office, &resolver), &none);
         let Built {
-            snapshot, memories, ..
+            snapshot,
+            memories,
+            desk,
         } = built.map_err(|faults| listed(&faults))?;
         let entry = Arc::new(ArcSwap::from_pointee(world::entry(&snapshot)));
 
@@ -185,6 +186,7 @@ impl Gateway {
             memories: ArcSwap::from_pointee(memories),
             bench: Bench::new(apps, admin_doors.address()),
             office,
+            desk: ArcSwap::from(desk),
             resolver,
             spool,
             audit,
@@ -242,8 +244,9 @@ impl Gateway {
             // Every service that is dialled brings its own authorities; read as a file of none,
             // this keeps the system's, well-formed or not, out of every connection's way.
             ca_file: Some("/dev/null".to_owned()),
-            // An App's token that is too young may be tried again besides.
-            max_retries: upstream::MOST_ADDRESSES * 2,
+            // An App's token that is too young may be tried again besides, and GitHub's redirects to
+            // its stores are followed.
+            max_retries: upstream::MOST_ADDRESSES * 4,
             upstream_keepalive_pool_size: KEPT_CONNECTIONS,
             ..ServerConf::default()
         };
@@ -447,6 +450,19 @@ impl World {
         });
         self.audit.record(record).await;
     }
+}
+
+/// The certificates of a configuration; those that have ended are told.
+fn certificates(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<certificate::Store>> {
+    let loaded = certificate::Store::load(&config.certificates, clock.clone());
+    let (certificates, expired) = loaded.map_err(|faults| listed(&faults))?;
+    for warning in expired {
+        tracing::warn!("{warning}");
+    }
+    Ok(certificates)
 }
 
 /// All faults, one a line.

@@ -59,6 +59,7 @@ impl World {
         self.bench.apps.store(Arc::new(held));
         self.snapshot.store(Arc::new(built.snapshot));
         self.office.settle(&built.desk, &self.tasks);
+        self.desk.store(built.desk);
         self.dispatch.apply(&staff);
         self.watchers.store(Arc::new(watchers));
         self.memories.store(Arc::new(built.memories));

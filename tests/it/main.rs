@@ -23,6 +23,7 @@ mod brokered;
 mod control;
 mod doors;
 mod examples;
+mod front;
 mod full;
 mod harness;
 mod inside;

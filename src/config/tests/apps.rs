@@ -115,6 +115,7 @@ fn a_host_or_an_app_that_is_wrong_says_where_and_what_would_be_right() {
         (URL, "\"https://ghes/api/v3\"", "github[0].url: found `https://ghes/api/v3`, expected the host alone: where its API is follows from it".to_owned()),
         (URL, "\"https://ghes\"\nvia = \"http://proxy/x\"", "github[0].via: found `http://proxy/x`, expected a proxy such as `http://proxy.corp.internal:3128`".to_owned()),
         (URL, "\"https://ghes\"\nvia = \"proxy:3128\"", "github[0].via: `proxy:3128` does not begin with `https://` or `http://`; expected an address such as `https://hooks.example.com/jira`".to_owned()),
+        (URL, "\"https://ghes\"\nvia = \"https://proxy/\"\n[broker]\nurl = \"https://hooks.example.com/b\"", "github[0].via: is https, and callers use Apps there: what they ask passes a proxy that is spoken to in plain http only; expected `http://HOST:PORT`".to_owned()),
         ("github = \"ghes\"", "github = \"gehs\"", "app[0].github: there is no `[[github]]` named `gehs`; did you mean `ghes`?".to_owned()),
         ("github = \"ghes\"", "", "app[0].github: missing; expected the name of a `[[github]]`".to_owned()),
         ("id = 12", "id = 0", "app[0].id: found `0`, expected the App id that its settings at GitHub show, such as `12`".to_owned()),

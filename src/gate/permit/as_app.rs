@@ -63,6 +63,7 @@ impl Permit {
             return Ok(());
         };
         let repository = about.repository(&self.service.memory.directory);
+        self.repository.clone_from(&repository);
         let bearer = party.bearer(asked, repository.as_ref()).await;
         let bearer = bearer.map_err(Refusal::Broker)?;
         context.note.token = Some(bearer.held.hashed.clone());
@@ -88,6 +89,9 @@ impl Permit {
     /// Whether an answer says that the token is refused, and what is done about it: `None` where
     /// the answer is for the client.
     pub(super) fn again(&mut self, head: &ResponseHeader, can: Again) -> Option<Outwards> {
+        if !self.shows_token() {
+            return None;
+        }
         let (party, bearer) = (self.party.as_ref()?, self.bearer.as_ref()?);
         let young = party.age(&bearer.held) < YOUNG;
         match head.status {

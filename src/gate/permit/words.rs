@@ -1,11 +1,15 @@
 //! Heads in the other side's words: a request's on its way in, an answer's on its way out.
 
-use super::{Again, Permit};
+use super::{Again, Document, Permit};
+use crate::gate::batch::{Batch, Fault};
 use crate::gate::context::Context;
 use crate::gate::desk::{Bearer, OWNER};
 use crate::gate::refuse::Refusal;
-use crate::publish::rewrite::{Arrival, Body, Edit, Edits, Leak, request};
-use http::header::AUTHORIZATION;
+use crate::publish::asked::Wanted;
+use crate::publish::rewrite::{Arrival, Body, Edit, Edits, Leak, Scanner, Surface, request};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG,
+};
 use http::uri::Uri;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{Error, ErrorType};
@@ -29,7 +33,11 @@ impl Permit {
             scheme: place.pair.public.origin().scheme(),
             authority: context.note.host.as_deref().unwrap_or_default(),
             pair: &place.pair,
-            surface: self.surface,
+            surface: if self.detour.is_some() {
+                Surface::Git
+            } else {
+                self.surface
+            },
             upgrade: self.service.websocket,
         };
         let change = request(&self.service.names, self.service.rewrite, &arrival, head);
@@ -37,7 +45,7 @@ impl Permit {
         if let Some((name, _)) = &self.service.required {
             head.remove_header(name);
         }
-        if self.party.is_some() {
+        if self.party.is_some() && (self.detour.is_none() || self.bearer.is_some()) {
             let header = self.bearer.as_ref().and_then(Bearer::header);
             let header = header.ok_or_else(|| {
                 Error::explain(ErrorType::InternalError, "a token that is no header")
@@ -46,13 +54,17 @@ impl Permit {
             head.remove_header(OWNER);
         }
         head.insert_header("x-request-id", context.request.to_string())?;
+        if matches!(self.document, Some(Document::Asked(_, Wanted::LfsBatch))) {
+            // It is read here.
+            head.insert_header(ACCEPT_ENCODING, "identity")?;
+        }
         // Origin-form always: an authority in the target would take the place of Host.
         let asked = head.uri.path_and_query().cloned();
         if let Some(target) = change.target.or(asked) {
             head.set_uri(Uri::from(target));
         }
         self.pending = Some(change.pending);
-        Ok(())
+        self.towards_store(head)
     }
 
     /// Puts an answer's head into the words of the outside.
@@ -60,19 +72,66 @@ impl Permit {
         &mut self,
         head: &mut ResponseHeader,
         can: Again,
-    ) -> Result<Body, Outwards> {
+    ) -> Result<Outgoing, Outwards> {
         if let Some(outwards) = self.again(head, can) {
             return Err(outwards);
         }
+        self.follow(head)?;
         let Some(pending) = &self.pending else {
-            return Ok(Body::Pass);
+            return Ok(Outgoing::Pass);
         };
         let change = pending.response(head)?;
         edit_answer(head, &change.edits)?;
         // The words behind a status may be anything, and mean nothing.
         head.set_reason_phrase(None)?;
-        Ok(change.body)
+        let scanner = match change.body {
+            Body::Pass => None,
+            Body::Rewrite(scanner) => Some(scanner),
+        };
+        if self.tells && head.status.is_success() {
+            if head.headers.contains_key(CONTENT_ENCODING) {
+                return Err(Outwards::Refused(Refusal::AnswerHeldBack));
+            }
+            for name in [CONTENT_LENGTH, ETAG, ACCEPT_RANGES] {
+                head.remove_header(&name);
+            }
+            return Ok(Outgoing::Batch(scanner));
+        }
+        Ok(scanner.map_or(Outgoing::Pass, Outgoing::Rewrite))
     }
+
+    /// What an answer to an LFS batch says, without anything of GitHub's that is a secret.
+    pub(in crate::gate) fn sealed(
+        &self,
+        context: &Context,
+        whole: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
+        let brokered = self.service.brokered.as_ref();
+        let place = self.service.places.get(self.place);
+        let (Some(party), Some(brokered), Some(place)) = (&self.party, brokered, place) else {
+            return Err(Fault::Unreadable);
+        };
+        let batch = Batch {
+            party,
+            stores: &brokered.stores,
+            route: &self.service.key,
+            public: place.pair.public.to_string(),
+            repository: self.repository.as_ref(),
+            now: context.received,
+        };
+        batch.sealed(whole)
+    }
+}
+
+/// What becomes of an answer's body.
+#[derive(Debug)]
+pub(in crate::gate) enum Outgoing {
+    /// It passes as it is.
+    Pass,
+    /// It goes through this.
+    Rewrite(Scanner),
+    /// It is read whole, given to [`Permit::sealed`], and goes through this.
+    Batch(Option<Scanner>),
 }
 
 /// Why an answer's head was not put into other words.
@@ -84,6 +143,8 @@ pub(in crate::gate) enum Outwards {
     Head(Box<Error>),
     /// The request is to be made again with another token.
     Again,
+    /// The request is to be made again where GitHub sends it.
+    Follow,
     /// Something else is answered in its place.
     Refused(Refusal),
 }

@@ -94,6 +94,8 @@ pub struct Moods {
     /// The organisation has a list of addresses, and the caller's is not on it.
     pub ip_allow_list: bool,
     pub wider: Option<Wider>,
+    /// Where bytes are.
+    pub kept: super::Kept,
     /// How many seconds the server's clock is off.
     pub skew: i64,
 }

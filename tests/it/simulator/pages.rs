@@ -2,6 +2,7 @@
 
 use super::Simulator;
 use super::answer::Reply;
+use super::permissions::Access;
 use super::state::Chosen;
 use http::request::Parts;
 use std::collections::BTreeSet;
@@ -59,6 +60,16 @@ impl Simulator {
             .unwrap_or_else(missing),
             ("GET", ["apps" | "github-apps", slug]) => {
                 self.public_page(slug).unwrap_or_else(missing)
+            }
+            ("GET", [owner, name, "releases", "download", tag, file]) => {
+                let path = format!("/{owner}/{name}.git/releases");
+                match self.opened(&path, "", &head.headers, Access::Read) {
+                    Ok((id, _)) => {
+                        let one = self.state().repositories[&id].clone();
+                        self.downloaded(&one, tag, file).unwrap_or_else(|no| no)
+                    }
+                    Err(refused) => refused,
+                }
             }
             ("POST", ["login", "oauth", "access_token"]) => {
                 let accepts = head

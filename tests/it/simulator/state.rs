@@ -24,6 +24,10 @@ pub struct Repository {
     pub issues: Vec<String>,
     pub pulls: Vec<String>,
     pub files: BTreeMap<String, Vec<u8>>,
+    /// By tag and name.
+    pub releases: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    /// Of each issue, by its number.
+    pub comments: BTreeMap<usize, Vec<String>>,
 }
 
 /// What a hook is told to do.
