@@ -12,6 +12,7 @@ mod lookout;
 pub mod manifest;
 mod memory;
 mod observe;
+pub mod people;
 mod reconcile;
 mod refusal;
 pub mod seal;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub webhook_secret: Option<Secret>,
     /// Whether GitHub is asked for what it could not deliver.
     pub recover: bool,
+    /// Whether people's tokens for it are held here.
+    pub user_tokens: bool,
 }
 
 /// All Apps, by name. Cheap to clone.
@@ -94,6 +97,7 @@ impl Apps {
                 client,
                 webhook_secret: setting.webhook_secret,
                 recover: setting.recover,
+                user_tokens: setting.user_tokens,
                 clock: Arc::clone(clock),
             };
             apps.insert(setting.name, Arc::new(app));

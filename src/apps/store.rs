@@ -1,8 +1,10 @@
 //! Apps that were made here: their credentials on disk, each in a file that only its owner can
 //! read and that is sealed with a key kept elsewhere, where there is such a place.
 
+mod person;
 mod record;
 
+pub use person::Person;
 pub use record::{Pending, Stage, Stored};
 
 use super::seal::Sealer;

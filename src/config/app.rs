@@ -55,6 +55,7 @@ impl Translation<'_> {
                     apart,
                     webhook_secret,
                     recover: app.recover.unwrap_or(false),
+                    user_tokens: app.user_tokens.unwrap_or(false),
                 });
             }
         }

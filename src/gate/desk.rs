@@ -433,7 +433,8 @@ impl Bearer {
     }
 }
 
-fn bearer(token: &Secret, basic: bool) -> Option<HeaderValue> {
+/// The header that carries a token, as git or as the API takes it.
+pub(super) fn bearer(token: &Secret, basic: bool) -> Option<HeaderValue> {
     let mut line = zeroize::Zeroizing::new(Vec::new());
     if basic {
         let mut pair = zeroize::Zeroizing::new(b"x-access-token:".to_vec());

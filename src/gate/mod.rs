@@ -7,13 +7,16 @@ pub mod ask;
 mod batch;
 mod context;
 pub mod desk;
+mod ends;
 mod flight;
 mod hook;
 mod passage;
 mod permit;
+pub mod person;
 mod refuse;
 pub mod route;
 pub mod service;
+mod sign_in;
 pub mod store;
 mod subject;
 mod through;
@@ -133,6 +136,10 @@ impl Gate {
                         Passed::On(Box::new(Passage::new(permit, &self.flight)))
                     }
                     Authorized::Answered(answer, outcome) => Passed::Answered(answer, outcome),
+                    Authorized::SignIn(holder) => {
+                        let (answer, outcome) = sign_in::answer(session, context, &holder).await?;
+                        Passed::Answered(answer, outcome)
+                    }
                 })
             }
             Way::Vend(desk, base) => vend::answer(session, context, desk, base)
@@ -360,7 +367,7 @@ impl ProxyHttp for Gate {
             context.note.rule = told.rule;
         }
         let status = session.response_written().map(|head| head.status);
-        let outcome = passage.outcome(status, error.is_some());
+        let outcome = passage.outcome(context, status, error.is_some());
         self.conclude(session, context, outcome).await;
     }
 

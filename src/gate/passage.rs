@@ -92,10 +92,19 @@ impl Passage {
     }
 
     /// How it ended.
-    pub(super) fn outcome(&self, status: Option<StatusCode>, broken_off: bool) -> Outcome {
+    pub(super) fn outcome(
+        &self,
+        context: &Context,
+        status: Option<StatusCode>,
+        broken_off: bool,
+    ) -> Outcome {
         let gone = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);
         match (&self.refused, status) {
             (Some(refusal), _) => Outcome::deny(refusal),
+            (None, Some(StatusCode::UNAUTHORIZED)) if !broken_off => {
+                let reason = self.permit.refused_person(context.received);
+                Outcome::allow(reason.unwrap_or("passed"), StatusCode::UNAUTHORIZED)
+            }
             (None, Some(status)) if !broken_off => Outcome::allow("passed", status),
             (None, Some(status)) => Outcome::allow("broken_off", status),
             (None, None) => Outcome::allow("client_gone", gone),
@@ -258,6 +267,7 @@ pub(super) fn download(
     let Some(passage) = passage else {
         return Ok(());
     };
+    passage.permit.watch(context, body.as_deref(), end);
     match &mut passage.download {
         Download::Stream => {}
         Download::Scan(scanner) => scan(scanner, body, end),

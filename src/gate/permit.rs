@@ -10,9 +10,10 @@ pub(super) use words::{Outgoing, Outwards};
 
 use super::context::{Context, Outcome};
 use super::desk::{Bearer, Party};
+use super::person::{Holder, Visitor};
 use super::refuse::{Answer, Refusal};
 use super::service::Service;
-use super::subject::{About, repository, speaks_git, surface};
+use super::subject::{About, gives_tokens, repository, speaks_git, surface};
 use super::upstream::Upstream;
 use crate::publish::asked::{self, Asked, Wanted, What};
 use crate::publish::operation::Access;
@@ -56,6 +57,12 @@ pub(super) struct Permit {
     detour: Option<Detour>,
     /// Whether what is answered tells of LFS objects, and of credentials for them.
     tells: bool,
+    /// Who comes with a handle.
+    visitor: Option<Visitor>,
+    /// The digest of the person's token that it shows.
+    person: Option<[u8; 32]>,
+    /// What came of an answer that may hold a token, as far as it is looked at.
+    watched: Option<Vec<u8>>,
 }
 
 /// What is known of a request once its document was read, for audit.
@@ -74,6 +81,8 @@ pub(super) enum Authorized {
     On(Box<Permit>),
     /// It is answered here.
     Answered(Answer, Outcome),
+    /// Somebody signs in, and the token is held here.
+    SignIn(Arc<Holder>),
 }
 
 /// A document that has to be read before it passes.
@@ -119,6 +128,7 @@ pub(super) async fn authorize(
         return Ok(inside(service, place, head));
     }
     let mut permit = Permit::new(clock, context, (service, place), &asked, &head.method);
+    permit.visit(context, head).await?;
     let entering = caller.map(|caller| (caller, About::of(&asked)));
     if let Some((caller, about)) = &entering {
         permit.enter(*caller, &asked, about, head).await?;
@@ -139,6 +149,9 @@ pub(super) async fn authorize(
             let body = permit.within(&asked, head).await?;
             permit.document = body.map(Document::Scope).or(permit.document);
             permit.learn(&asked);
+            if let Some(holder) = service.holder.as_ref().filter(|_| gives_tokens(&asked)) {
+                return Ok(Authorized::SignIn(holder.clone()));
+            }
         }
     }
     if let Some((_, about)) = &entering {
@@ -243,6 +256,9 @@ impl Permit {
             reads: method == Method::GET || method == Method::HEAD,
             detour: None,
             tells: false,
+            visitor: None,
+            person: None,
+            watched: gives_tokens(asked).then(Vec::new),
         }
     }
 
@@ -403,7 +419,10 @@ impl Permit {
         };
         let credentials = match (&known, &self.party) {
             (None, Some(party)) => Some(party.credentials().await.map_err(Refusal::Broker)?),
-            (None, None) => head.headers.get(AUTHORIZATION).cloned(),
+            (None, None) => match &self.visitor {
+                Some(visitor) => visitor.header(),
+                None => head.headers.get(AUTHORIZATION).cloned(),
+            },
             (Some(_), _) => None,
         };
         let question = inquiry.with(credentials.as_ref());

@@ -77,6 +77,11 @@ pub(super) fn surface(asked: &Asked) -> Surface {
     }
 }
 
+/// Whether tokens are given there to who signs in.
+pub(super) fn gives_tokens(asked: &Asked) -> bool {
+    asked.what() == What::Token && asked.path().segments().last() == Some("access_token")
+}
+
 pub(super) fn speaks_git(asked: &Asked) -> bool {
     matches!(asked.what(), What::Git(_) | What::Lfs(_))
 }

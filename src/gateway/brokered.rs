@@ -1,6 +1,7 @@
 //! From checked `[[caller]]`s, `[broker]` and `[[app]]`s to what callers are answered by.
 
 use super::published::{self, Surroundings};
+use crate::apps::people::People;
 use crate::apps::{self, Apps};
 use crate::broker::{Mint, Rates, Refusal, Roster, Tallies, Tickets, Tokens, oidc, token};
 use crate::config::{Broker, Config};
@@ -19,7 +20,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::Url;
 
@@ -38,6 +39,7 @@ pub(super) struct Office {
     issuers: Arc<oidc::Issuers>,
     tickets: Arc<Tickets>,
     tallies: Tallies,
+    people: OnceLock<People>,
     keys: Arc<Keys>,
 }
 
@@ -82,9 +84,28 @@ impl Office {
             issuers: Arc::new(oidc::Issuers::new(documents, clock.clone())),
             tickets: Arc::new(tickets),
             tallies: Tallies::default(),
+            people: OnceLock::new(),
             apps,
             keys,
         })
+    }
+
+    /// Who holds people's tokens, opened when an App first wants it; none where none does.
+    pub(super) fn people(&self, config: &Config) -> Result<Option<People>, Vec<String>> {
+        if !config.apps.iter().any(|app| app.user_tokens) {
+            return Ok(None);
+        }
+        if let Some(people) = self.people.get() {
+            return Ok(Some(people.clone()));
+        }
+        let place = apps::store::Place {
+            directory: config.gateway.state_dir.join("users"),
+            key: config.app_place.key.clone(),
+        };
+        let keys = &self.keys;
+        let opened = People::open(&place, &keys.audit, &keys.clock);
+        let opened = opened.map_err(|fault| vec![fault.to_string()])?;
+        Ok(Some(self.people.get_or_init(|| opened).clone()))
     }
 
     /// The desk of a configuration.

@@ -1,8 +1,11 @@
 //! From a checked `[[publish]]` to a service as requests meet it.
 
+use crate::apps::Apps;
+use crate::apps::people::People;
 use crate::edge::source::Directory;
 use crate::gate::ask::Inquiry;
 use crate::gate::desk::{Brokered, Desk};
+use crate::gate::person::Holder;
 use crate::gate::route::Counts;
 use crate::gate::service::{Memory, Place, Service};
 use crate::gate::store::{Store, Stores};
@@ -75,6 +78,12 @@ pub(super) struct Surroundings<'a> {
     pub(super) api: Option<(&'a str, usize)>,
     /// Where each App is.
     pub(super) sites: &'a Sites,
+    /// Apps whose people's tokens are held.
+    pub(super) holding: &'a [(Name, Arc<Site>)],
+    /// Where they are held; none where no App's are.
+    pub(super) people: Option<&'a People>,
+    /// The Apps in force.
+    pub(super) apps: &'a Arc<ArcSwap<Apps>>,
 }
 
 /// The GitHub of each App.
@@ -163,7 +172,24 @@ fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Se
                 desk: surroundings.desk.clone(),
                 stores,
             }),
+        holder: holder(route, surroundings),
         learn: route.learn,
+    })
+}
+
+/// Who holds people's tokens for the GitHub that a route leads to.
+fn holder(route: &publish::Route, surroundings: &Surroundings<'_>) -> Option<Arc<Holder>> {
+    let to = &route.places.first()?.internal;
+    let people = surroundings.people.filter(|_| route.app.is_none())?;
+    let here = surroundings.holding.iter();
+    let here = here.filter(|(_, site)| site.web.origin() == to.origin());
+    let names: Vec<Name> = here.map(|(name, _)| name.clone()).collect();
+    (!names.is_empty()).then(|| {
+        Arc::new(Holder {
+            people: people.clone(),
+            apps: surroundings.apps.clone(),
+            names,
+        })
     })
 }
 

@@ -86,8 +86,16 @@ impl Built {
         let sites = sites
             .map(|app| (app.name.clone(), app.site.clone()))
             .collect();
+        let holding = config.apps.iter().filter(|app| app.user_tokens);
+        let holding: Vec<_> = holding
+            .map(|app| (app.name.clone(), app.site.clone()))
+            .collect();
+        let people = office.people(config)?;
         let surroundings = Surroundings {
             sites: &sites,
+            holding: &holding,
+            people: people.as_ref(),
+            apps: &office.apps,
             memories: &memories,
             resolver,
             desk: &desk,

@@ -181,7 +181,7 @@ fn a_setting_that_is_switched_off_in_the_shipped_file_shows_its_default() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 30);
+    assert_eq!(seen, 31);
 }
 
 #[test]

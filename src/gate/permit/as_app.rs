@@ -5,9 +5,12 @@ use super::{Document, Outwards, Permit};
 use crate::broker;
 use crate::gate::context::Context;
 use crate::gate::desk::YOUNG;
+use crate::gate::ends;
+use crate::gate::person::Visitor;
 use crate::gate::refuse::Refusal;
 use crate::gate::subject::{About, is_for_apps};
 use crate::publish::asked::Asked;
+use crate::types::Timestamp;
 use http::StatusCode;
 use pingora::http::ResponseHeader;
 use std::time::Duration;
@@ -52,6 +55,42 @@ impl Permit {
         Ok(())
     }
 
+    /// Has the token of one who comes with a handle.
+    pub(super) async fn visit(
+        &mut self,
+        context: &mut Context,
+        head: &http::request::Parts,
+    ) -> Result<(), Refusal> {
+        if let Some(holder) = &self.service.holder {
+            self.visitor = Visitor::of(holder, &head.headers, context).await?;
+        }
+        if self.visitor.is_none() && self.service.brokered.is_none() {
+            self.person = ends::shown(&head.headers);
+        }
+        Ok(())
+    }
+
+    /// What audit says of a person's token that GitHub refused.
+    pub(in crate::gate) fn refused_person(&self, now: Timestamp) -> Option<&'static str> {
+        let person = self.person.as_ref()?;
+        Some(self.service.memory.ends.reason(person, now))
+    }
+
+    /// Looks at a piece of an answer that may hold a person's token.
+    pub(in crate::gate) fn watch(&mut self, context: &Context, piece: Option<&[u8]>, end: bool) {
+        let Some(watched) = &mut self.watched else {
+            return;
+        };
+        watched.extend_from_slice(piece.unwrap_or_default());
+        if watched.len() > ends::LONGEST {
+            self.watched = None;
+        } else if end {
+            let whole = zeroize::Zeroizing::new(std::mem::take(watched));
+            self.service.memory.ends.note(&whole, context.received);
+            self.watched = None;
+        }
+    }
+
     /// Has the token that the request goes on with, where it asks as an App.
     pub(super) async fn fetch(
         &mut self,
@@ -74,6 +113,9 @@ impl Permit {
     /// Another token in place of one that was refused; or the same again after a moment, where it
     /// is so young that not all of GitHub may know it.
     pub(in crate::gate) async fn renew(&mut self, context: &mut Context) -> Result<(), Refusal> {
+        if let Some(visitor) = &mut self.visitor {
+            return visitor.renew(context).await;
+        }
         let (Some(party), Some(bearer)) = (&self.party, &mut self.bearer) else {
             return Ok(());
         };
@@ -91,6 +133,11 @@ impl Permit {
     pub(super) fn again(&mut self, head: &ResponseHeader, can: Again) -> Option<Outwards> {
         if !self.shows_token() {
             return None;
+        }
+        if self.visitor.is_some() {
+            let once = head.status == StatusCode::UNAUTHORIZED && self.refused == 0 && can.whole;
+            self.refused += u32::from(once);
+            return once.then_some(Outwards::Again);
         }
         let (party, bearer) = (self.party.as_ref()?, self.bearer.as_ref()?);
         let young = party.age(&bearer.held) < YOUNG;

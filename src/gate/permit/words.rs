@@ -4,6 +4,7 @@ use super::{Again, Document, Permit};
 use crate::gate::batch::{Batch, Fault};
 use crate::gate::context::Context;
 use crate::gate::desk::{Bearer, OWNER};
+use crate::gate::person::Visitor;
 use crate::gate::refuse::Refusal;
 use crate::publish::asked::Wanted;
 use crate::publish::rewrite::{Arrival, Body, Edit, Edits, Leak, Scanner, Surface, request};
@@ -52,6 +53,9 @@ impl Permit {
             })?;
             head.insert_header(AUTHORIZATION, header)?;
             head.remove_header(OWNER);
+        }
+        if let Some(header) = self.visitor.as_ref().and_then(Visitor::header) {
+            head.insert_header(AUTHORIZATION, header)?;
         }
         head.insert_header("x-request-id", context.request.to_string())?;
         if matches!(self.document, Some(Document::Asked(_, Wanted::LfsBatch))) {

@@ -14,6 +14,7 @@ mod large;
 mod leak;
 mod limits;
 mod patience;
+mod people;
 mod recordings;
 mod tool;
 

@@ -71,7 +71,14 @@ impl Simulator {
                     Err(refused) => refused,
                 }
             }
-            ("POST", ["login", "oauth", "access_token"]) => {
+            (
+                "POST" | "GET",
+                [
+                    "login",
+                    what @ ("oauth" | "device"),
+                    "access_token" | "code",
+                ],
+            ) => {
                 let accepts = head
                     .headers
                     .get("accept")
@@ -82,7 +89,11 @@ impl Simulator {
                 let pairs = pairs
                     .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
                 let given: Form = pairs.chain(form).chain(query).collect();
-                self.renew(&given, as_json)
+                if *what == "device" {
+                    self.device(&given, as_json)
+                } else {
+                    self.signed_in(&given, as_json)
+                }
             }
             _ => missing(),
         }

@@ -144,6 +144,8 @@ pub(super) struct State {
     pub(super) requests: Vec<InstallationRequest>,
     pub(super) tokens: Vec<Token>,
     pub(super) user_tokens: Vec<UserToken>,
+    /// Codes by which people sign in: the App, and who, once that is known.
+    pub(super) codes: HashMap<String, (u64, Option<u64>)>,
     pub(super) unfetched: HashMap<String, Unfetched>,
     pub(super) hooks: BTreeMap<u64, (super::deliveries::Place, Hook)>,
     pub(super) deliveries: Vec<super::deliveries::Delivery>,
