@@ -9,8 +9,8 @@
 use super::app::App;
 use super::store::{Person, Place, Store, StoreError};
 use crate::github::client::{Renewed, UserTokens};
-use crate::telemetry::Audit;
 use crate::telemetry::audit::{self, Record};
+use crate::telemetry::{Audit, Tasks};
 use crate::types::{Clock, Name, Secret, Timestamp};
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -89,6 +89,7 @@ struct Inner {
     held: Mutex<HashMap<Name, Arc<Entry>>>,
     audit: Audit,
     clock: Arc<dyn Clock>,
+    tasks: Tasks,
 }
 
 #[derive(Debug)]
@@ -125,7 +126,11 @@ impl People {
     ///
     /// # Errors
     /// Where they cannot be read.
-    pub fn open(place: &Place, audit: &Audit, clock: &Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub fn open(
+        place: &Place,
+        audit: &Audit,
+        (clock, tasks): (&Arc<dyn Clock>, &Tasks),
+    ) -> Result<Self, StoreError> {
         let store = Store::make(place)?;
         let all = store.people()?.into_iter();
         let held = all.map(|person| (person.name.clone(), Entry::of(person)));
@@ -134,6 +139,7 @@ impl People {
             store: Arc::new(store),
             audit: audit.clone(),
             clock: clock.clone(),
+            tasks: tasks.clone(),
         })))
     }
 
@@ -175,13 +181,12 @@ impl People {
         let now = self.0.clock.now();
         let held = entry.now.load_full();
         if entry.unwritten.load(Ordering::Acquire) {
-            let written = self.write(held.person.clone()).await;
-            entry.unwritten.store(written.is_err(), Ordering::Release);
+            self.write_late(&entry).await;
         }
         if !held.person.is_due(now) || (entry.waits(now) && !held.person.is_over(now)) {
             return Ok(held);
         }
-        self.renew(&entry, app, &held, Why::Due).await
+        self.renew(entry, app.clone(), held, Why::Due).await
     }
 
     /// Another token in place of one that GitHub refused; the same where GitHub knows it, and has
@@ -196,7 +201,8 @@ impl People {
         refused: &Arc<Held>,
     ) -> Result<Arc<Held>, Refusal> {
         let (entry, app) = self.find(handle, apps)?;
-        self.renew(&entry, app, refused, Why::Refused).await
+        self.renew(entry, app.clone(), refused.clone(), Why::Refused)
+            .await
     }
 
     fn find<'a>(
@@ -211,8 +217,25 @@ impl People {
         Ok((entry, app.ok_or(Refusal::Ended)?))
     }
 
-    /// One renews, and everybody who waited has what it brought.
+    /// Renews to the end, whether the one who asked stays or not: what GitHub gives is given once.
     async fn renew(
+        &self,
+        entry: Arc<Entry>,
+        app: Arc<App>,
+        old: Arc<Held>,
+        why: Why,
+    ) -> Result<Arc<Held>, Refusal> {
+        let (done, ended) = tokio::sync::oneshot::channel();
+        let people = self.clone();
+        self.0.tasks.spawn("user-token", async move {
+            // The one who asked may be gone.
+            let _unheard = done.send(people.renew_now(&entry, &app, &old, why).await);
+        });
+        ended.await.unwrap_or(Err(Refusal::Unreachable))
+    }
+
+    /// One renews, and everybody who waited has what it brought.
+    async fn renew_now(
         &self,
         entry: &Arc<Entry>,
         app: &App,
@@ -325,6 +348,14 @@ impl People {
         Err(Refusal::Full)
     }
 
+    /// What the disk did not take before.
+    async fn write_late(&self, entry: &Entry) {
+        let _turn = entry.turn.lock().await;
+        let held = entry.now.load_full();
+        let written = self.write(held.person.clone()).await;
+        entry.unwritten.store(written.is_err(), Ordering::Release);
+    }
+
     async fn write(&self, person: Person) -> Result<(), Refusal> {
         let store = self.0.store.clone();
         let written = tokio::task::spawn_blocking(move || store.put_person(&person)).await;
@@ -423,3 +454,6 @@ fn name(handle: &str) -> Option<Name> {
 fn hashed(token: &Secret) -> Box<str> {
     STANDARD.encode(digest(&SHA256, token.expose())).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,7 @@ pub(super) struct Office {
     tickets: Arc<Tickets>,
     tallies: Tallies,
     people: OnceLock<People>,
+    tasks: Tasks,
     keys: Arc<Keys>,
 }
 
@@ -85,6 +86,7 @@ impl Office {
             tickets: Arc::new(tickets),
             tallies: Tallies::default(),
             people: OnceLock::new(),
+            tasks: tasks.clone(),
             apps,
             keys,
         })
@@ -103,7 +105,7 @@ impl Office {
             key: config.app_place.key.clone(),
         };
         let keys = &self.keys;
-        let opened = People::open(&place, &keys.audit, &keys.clock);
+        let opened = People::open(&place, &keys.audit, (&keys.clock, &self.tasks));
         let opened = opened.map_err(|fault| vec![fault.to_string()])?;
         Ok(Some(self.people.get_or_init(|| opened).clone()))
     }
