@@ -2,8 +2,10 @@
 //! is made of them: a field is added freely and never renamed.
 
 mod app;
+mod caller;
 
 pub use app::{AddKey, App, AppInstallation, AppKey, AppState, CreateApp, RemovedApp};
+pub use caller::{Caller, CallerGrant};
 
 use crate::spool;
 use crate::types::Timestamp;

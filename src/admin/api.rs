@@ -1,8 +1,8 @@
 //! The table of what is served, and the answers that are a look at something.
 
 use super::answer::{
-    Certificate, Condition, Failure, Readiness, Refreshed, Reloaded, Route, Source, Spool, Status,
-    Target, TargetState, rfc3339,
+    Caller, Certificate, Condition, Failure, Readiness, Refreshed, Reloaded, Route, Source, Spool,
+    Status, Target, TargetState, rfc3339,
 };
 use super::door::Door;
 use super::failure::Refusal;
@@ -32,6 +32,7 @@ pub(super) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Parts>)>
         ("GET", "/api/v1/routes", get(list_routes)),
         ("GET", "/api/v1/sources", get(sources)),
         ("POST", "/api/v1/sources/refresh", post(refresh)),
+        ("GET", "/api/v1/callers", get(callers)),
         ("GET", "/api/v1/certificates", get(certificates)),
         ("GET", "/api/v1/targets", get(targets)),
         ("GET", "/api/v1/deliveries", get(deliveries::list)),
@@ -266,6 +267,15 @@ pub(super) async fn refresh(
         refreshed
     });
     Ok(Json(refreshed.await?))
+}
+
+/// The broker's callers: what they may have, and what they have asked. Never what they prove
+/// themselves with.
+#[utoipa::path(get, path = "/api/v1/callers", tag = "callers",
+    responses((status = 200, description = "Every caller", body = [Caller]),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn callers(State(parts): State<Parts>) -> Json<Vec<Caller>> {
+    Json(parts.view.callers())
 }
 
 /// The certificates that are chosen from.

@@ -2,8 +2,9 @@
 //! test sets, behind real doors.
 
 use super::answer::{
-    AddKey, App, AppInstallation, AppKey, AppState, Certificate, CreateApp, Learned,
-    LearnedRequest, Listener, Refreshed, RemovedApp, Route, SetupWindow, Source, TargetState,
+    AddKey, App, AppInstallation, AppKey, AppState, Caller, CallerGrant, Certificate, CreateApp,
+    Learned, LearnedRequest, Listener, Refreshed, RemovedApp, Route, SetupWindow, Source,
+    TargetState,
 };
 use super::{NotDone, Parts, Running, Settings, Target, View, Workshop};
 use crate::spool::{
@@ -179,6 +180,26 @@ impl View for Fake {
             route: route.to_owned(),
             until: (!lasting.is_zero()).then_some(until),
         })
+    }
+
+    fn callers(&self) -> Vec<Caller> {
+        vec![Caller {
+            name: "build-bot".to_owned(),
+            proofs: vec!["key".to_owned()],
+            grants: vec![CallerGrant {
+                app: "sync".to_owned(),
+                owner: "acme".to_owned(),
+                repositories: vec!["web-*".to_owned()],
+                permissions: Some([("contents".to_owned(), "read".to_owned())].into()),
+                uses: vec!["proxy".to_owned()],
+            }],
+            rate: "600/m".to_owned(),
+            remaining: 599,
+            last_seen: Some(ago(60).to_string()),
+            requests: 1,
+            rate_limited: 0,
+            tokens: 0,
+        }]
     }
 
     fn sources(&self) -> Vec<Source> {

@@ -113,7 +113,7 @@ async fn the_gateway_is_seen_at_a_glance() {
     assert_eq!(targets[1]["oldest_age_seconds"], 3_700);
     assert_eq!(targets[1]["last_error"], "connection refused");
     assert_eq!(targets[2]["state"], "unconfigured");
-    for path in ["routes", "sources", "certificates"] {
+    for path in ["routes", "sources", "callers", "certificates"] {
         let answer = ask(&open, &format!("GET /api/v1/{path}"), "").await;
         assert!(!answer.json().as_array().unwrap().is_empty(), "{path}");
     }

@@ -1,7 +1,7 @@
 //! What this room may see of the others. The gateway implements it over the snapshot that runs.
 
 use super::answer::{
-    Certificate, Learned, Listener, Refreshed, Route, SetupWindow, Source, TargetState,
+    Caller, Certificate, Learned, Listener, Refreshed, Route, SetupWindow, Source, TargetState,
 };
 use crate::spool::Spool;
 use crate::types::Timestamp;
@@ -28,6 +28,9 @@ pub trait View: Send + Sync + fmt::Debug {
 
     /// The sources, in the order of the configuration.
     fn sources(&self) -> Vec<Source>;
+
+    /// The broker's callers, in the order of the configuration.
+    fn callers(&self) -> Vec<Caller>;
 
     /// The certificates that are chosen from.
     fn certificates(&self) -> Vec<Certificate>;

@@ -20,6 +20,7 @@ pub struct App {
     pub(super) signer: Arc<dyn Sign>,
     pub(super) webhook_secret: Option<Secret>,
     pub(super) recover: bool,
+    pub(super) user_tokens: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) memory: Arc<Memory>,
 }
@@ -59,6 +60,27 @@ impl App {
     #[must_use]
     pub const fn recovers(&self) -> bool {
         self.recover
+    }
+
+    /// Whether people's tokens for it are held here.
+    #[must_use]
+    pub const fn holds_people(&self) -> bool {
+        self.user_tokens
+    }
+
+    /// What it is called in OAuth; none where its server does not say.
+    ///
+    /// # Errors
+    /// Where GitHub cannot be asked.
+    pub async fn client_id(&self) -> Result<Option<String>, Refusal> {
+        let known = self.memory.facts().registration.clone();
+        if let Some(known) = known {
+            return Ok(known.client_id.clone());
+        }
+        let asked = self.as_app(|jwt| async move { self.client.registration(&jwt).await });
+        let found = Arc::new(asked.await.map_err(Refusal::from)?);
+        self.memory.facts().registration = Some(found.clone());
+        Ok(found.client_id.clone())
     }
 
     /// A token for part of what the App may do at `owner`, held against what was asked for.

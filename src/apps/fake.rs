@@ -48,6 +48,7 @@ pub(crate) fn settings(fake: &Fake, keys: &[usize]) -> Settings {
         apart: None,
         webhook_secret: None,
         recover: false,
+        user_tokens: false,
     }
 }
 

@@ -18,6 +18,14 @@ use zeroize::Zeroize as _;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
+impl Fingerprint {
+    /// Of a public key as X.509 has it.
+    pub(super) fn of(public: &[u8]) -> Option<Self> {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, public);
+        digest.as_ref().try_into().ok().map(Self)
+    }
+}
+
 /// `SHA256:` and base64.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,13 +122,12 @@ impl Key {
             Ok(public) => public,
             Err(_) => return Err(wrong("holds a key without a public half")),
         };
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, public.as_ref());
-        let Ok(digest) = digest.as_ref().try_into() else {
+        let Some(fingerprint) = Fingerprint::of(public.as_ref()) else {
             return Err(wrong("has no fingerprint"));
         };
         Ok(Self {
             pair: Arc::new(pair),
-            fingerprint: Fingerprint(digest),
+            fingerprint,
         })
     }
 

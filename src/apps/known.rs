@@ -93,21 +93,27 @@ impl Known {
             .map(|key| key.fingerprint)
     }
 
-    /// Who suspended an installation of this App.
+    /// Who suspended an installation of this App. An App's owner does it by GitHub's API, in the
+    /// App's own name; an account's people do it on a page, each in theirs.
+    /// <https://docs.github.com/en/apps/maintaining-github-apps/suspending-a-github-app-installation>
     #[must_use]
     pub fn suspended_by(&self, installation: &Installation) -> Option<Side> {
-        let by = installation.suspended.as_ref()?.by.as_deref();
-        let is = |other: Option<&str>| {
-            by.zip(other)
-                .is_some_and(|(by, other)| by.eq_ignore_ascii_case(other))
+        let Some(by) = installation.suspended.as_ref()?.by.as_deref() else {
+            return Some(Side::Unknown);
         };
         let registration = self.registration.as_ref();
-        let app = is(registration.and_then(|app| app.owner.as_deref()));
-        Some(match (app, is(Some(installation.owner.as_str()))) {
+        let itself = registration.map(|app| format!("{}[bot]", app.slug));
+        if itself.is_some_and(|itself| by.eq_ignore_ascii_case(&itself)) {
+            return Some(Side::App);
+        }
+        let owner = registration.and_then(|app| app.owner.as_deref());
+        let owner = owner.is_some_and(|owner| by.eq_ignore_ascii_case(owner));
+        let account = by.eq_ignore_ascii_case(installation.owner.as_str());
+        Some(match (owner, account) {
             (true, false) => Side::App,
-            (false, true) => Side::Account,
-            // Both are one and the same, or it was a person of one of them.
-            (true, true) | (false, false) => Side::Unknown,
+            (false, _) => Side::Account,
+            // Both are one and the same.
+            (true, true) => Side::Unknown,
         })
     }
 

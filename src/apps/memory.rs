@@ -119,6 +119,8 @@ pub(super) struct Facts {
     pub(super) condition: Condition,
     /// When GitHub last said all of it.
     pub(super) reconciled: Option<Timestamp>,
+    /// What was known of accounts that are asked about anew, until that is done.
+    doubted: BTreeMap<Owner, Standing>,
 }
 
 impl Default for Memory {
@@ -196,11 +198,29 @@ impl Memory {
         self.doors.get_with(owner.clone(), Arc::default)
     }
 
-    /// All accounts, by name.
+    /// All accounts, by name: what is known, or was until it came into doubt.
     pub(super) fn standings(&self) -> BTreeMap<Owner, Standing> {
-        let all = self.owners.iter();
-        all.map(|(owner, (standing, _))| ((*owner).clone(), standing))
-            .collect()
+        let mut all = self.facts().doubted.clone();
+        for (owner, (standing, _)) in &self.owners {
+            if standing != Standing::Absent || !all.contains_key(&*owner) {
+                all.insert((*owner).clone(), standing);
+            }
+        }
+        all
+    }
+
+    /// Has GitHub asked anew about an account; until all is asked, people are shown what was.
+    pub(super) fn doubt(&self, owner: &Owner) {
+        let before = self.owners.get(owner).map(|(standing, _)| standing);
+        if let Some(standing) = before.filter(|standing| *standing != Standing::Absent) {
+            self.facts().doubted.insert(owner.clone(), standing);
+        }
+        self.forget(owner);
+    }
+
+    /// GitHub was asked about everything.
+    pub(super) fn settle(&self) {
+        self.facts().doubted.clear();
     }
 
     /// Notes where the App stands with an account; says whether that is new.

@@ -11,9 +11,13 @@ mod known;
 mod lookout;
 pub mod manifest;
 mod memory;
+mod metric;
 mod observe;
+pub mod people;
+pub mod pkcs11;
 mod reconcile;
 mod refusal;
+pub mod seal;
 mod sign;
 pub mod signer;
 pub mod store;
@@ -51,6 +55,8 @@ pub struct Settings {
     pub webhook_secret: Option<Secret>,
     /// Whether GitHub is asked for what it could not deliver.
     pub recover: bool,
+    /// Whether people's tokens for it are held here.
+    pub user_tokens: bool,
 }
 
 /// All Apps, by name. Cheap to clone.
@@ -93,9 +99,14 @@ impl Apps {
                 client,
                 webhook_secret: setting.webhook_secret,
                 recover: setting.recover,
+                user_tokens: setting.user_tokens,
                 clock: Arc::clone(clock),
             };
             apps.insert(setting.name, Arc::new(app));
+        }
+        let gone = before.into_iter().flat_map(Self::iter);
+        for app in gone.filter(|app| !apps.contains_key(&app.name)) {
+            metric::forget(&app.name);
         }
         Ok(Self(Arc::new(apps)))
     }

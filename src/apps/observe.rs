@@ -60,7 +60,7 @@ impl App {
             .is_none_or(|own| verify_slices_are_equal(own.expose(), secret.expose()).is_ok())
     }
 
-    /// Forgets what a payload is about.
+    /// Doubts what a payload is about.
     fn doubt(&self, told: &Told) {
         let renamed = told
             .changes
@@ -81,7 +81,7 @@ impl App {
             .flatten()
             .filter_map(|name| name.parse::<Owner>().ok())
         {
-            self.memory.forget(&owner);
+            self.memory.doubt(&owner);
         }
         self.memory.stale.notify_one();
     }

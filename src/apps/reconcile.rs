@@ -4,7 +4,7 @@
 use super::app::App;
 use super::memory::{Condition, Standing};
 use super::refusal::Trouble;
-use super::{Apps, Known};
+use super::{Apps, Known, metric};
 use crate::github::{Fault, Installation, Registration};
 use crate::telemetry::Tasks;
 use crate::types::{Entropy, InstallationId, Owner};
@@ -67,6 +67,7 @@ impl App {
         match self.look().await {
             Ok((registration, installations)) => {
                 self.take_over(registration, installations);
+                metric::measure(self);
                 Ok(self.known())
             }
             Err(trouble) => {
@@ -80,6 +81,7 @@ impl App {
                 if before != condition {
                     tracing::warn!(app = %self.name, "{}", in_words(&condition));
                 }
+                metric::measure(self);
                 Err(trouble)
             }
         }
@@ -143,6 +145,8 @@ impl App {
             facts.condition = Condition::Well;
             facts.reconciled = Some(now);
         }
+        let before = self.memory.standings();
+        self.memory.settle();
         let mut present: BTreeMap<InstallationId, Owner> = BTreeMap::new();
         for installation in installations {
             if installation.app != self.id {
@@ -156,7 +160,7 @@ impl App {
                 tracing::info!(app = %self.name, %owner, "the App's installation is {state}");
             }
         }
-        for (owner, standing) in self.memory.standings() {
+        for (owner, standing) in before {
             let (Standing::Installed(old) | Standing::Suspended(old)) = standing else {
                 continue;
             };
@@ -167,6 +171,7 @@ impl App {
                     self.memory.forget(&owner);
                 }
                 // Another installation at the same account has taken its place already.
+                None if present.values().any(|other| *other == owner) => {}
                 None => {
                     self.memory.set(&owner, Standing::Removed(old), now);
                     tracing::warn!(app = %self.name, %owner, "the App was uninstalled");

@@ -62,19 +62,29 @@ impl Sign for Keyring {
     }
 }
 
-/// `header.claims.signature`. The beginning lies back so that a clock somewhat ahead of GitHub's
-/// does no harm, and the end stays short of GitHub's ten minutes for the same reason.
 fn write(key: &Key, app: AppId, now: Timestamp) -> Option<Jwt> {
+    let text = unsigned(app, now);
+    let signature = key.sign(text.as_bytes())?;
+    Some(signed(text, &signature))
+}
+
+/// `header.claims`. The beginning lies back so that a clock somewhat ahead of GitHub's does no
+/// harm, and the end stays short of GitHub's ten minutes for the same reason.
+pub(super) fn unsigned(app: AppId, now: Timestamp) -> String {
     let seconds = |moment: Timestamp| moment.as_millis().div_euclid(1000);
     let (begin, end) = (seconds(now.before(BACK)), seconds(now.after(AHEAD)));
     let claims = format!(r#"{{"iat":{begin},"exp":{end},"iss":"{app}"}}"#);
     let mut text = BASE64_URL_SAFE_NO_PAD.encode(HEADER);
     text.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut text);
-    let signature = key.sign(text.as_bytes())?;
+    text
+}
+
+/// `header.claims.signature`.
+pub(super) fn signed(mut text: String, signature: &[u8]) -> Jwt {
     text.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut text);
-    Some(Jwt::new(text))
+    Jwt::new(text)
 }
 
 const HEADER: &str = r#"{"alg":"RS256","typ":"JWT"}"#;

@@ -2,8 +2,8 @@
 //! That process writes every JWT itself, and none that begins far from its own clock, so that
 //! whoever takes the gateway cannot lay in a store of them for later.
 
-use super::key::{Fingerprint, Key};
-use super::sign::{Keyring, Sign, SignError};
+use super::key::Fingerprint;
+use super::sign::{Sign, SignError};
 use crate::github::Jwt;
 use crate::types::{AppId, Clock, Timestamp};
 use async_trait::async_trait;
@@ -84,16 +84,16 @@ impl Sign for Apart {
 /// What holds the keys and answers.
 #[derive(Debug, Clone)]
 pub struct Signer {
-    keys: Keyring,
+    holders: Arc<[Arc<dyn Sign>]>,
     clock: Arc<dyn Clock>,
 }
 
 impl Signer {
-    /// A signer with these keys.
+    /// A signer with the keys of these holders.
     #[must_use]
-    pub fn new(keys: Vec<Key>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(holders: Vec<Arc<dyn Sign>>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            keys: keys.into_iter().collect(),
+            holders: holders.into(),
             clock,
         }
     }
@@ -154,14 +154,17 @@ impl Signer {
             return refused("it is more than ten minutes from the signer's clock");
         }
         let app = AppId(asked.app);
-        match self.keys.sign(key, app, now).await {
-            Ok(jwt) => {
-                tracing::info!(%app, %key, "signed");
-                Answered::Jwt(String::from_utf8_lossy(jwt.expose()).into_owned())
+        for holder in self.holders.iter() {
+            match holder.sign(key, app, now).await {
+                Ok(jwt) => {
+                    tracing::info!(%app, %key, "signed");
+                    return Answered::Jwt(String::from_utf8_lossy(jwt.expose()).into_owned());
+                }
+                Err(SignError::Unknown(_)) => {}
+                Err(SignError::Away(why)) => return Answered::Refused(why),
             }
-            Err(SignError::Unknown(_)) => Answered::Unknown,
-            Err(SignError::Away(why)) => Answered::Refused(why),
         }
+        Answered::Unknown
     }
 }
 

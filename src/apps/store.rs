@@ -1,13 +1,14 @@
 //! Apps that were made here: their credentials on disk, each in a file that only its owner can
 //! read and that is sealed with a key kept elsewhere, where there is such a place.
 
+mod person;
 mod record;
-mod seal;
 
+pub use person::Person;
 pub use record::{Pending, Stage, Stored};
 
+use super::seal::Sealer;
 use crate::types::Name;
-use seal::Sealer;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -83,7 +84,7 @@ impl Store {
         if place.key.is_none() && !file.exists() {
             return Ok(None);
         }
-        let sealer = Sealer::new(&read_key(&file)?).ok_or(StoreError::Short(file))?;
+        let sealer = Sealer::new(&read_key(&file)?, PURPOSE).ok_or(StoreError::Short(file))?;
         let place = place.clone();
         Ok(Some(Self { place, sealer }))
     }
@@ -293,6 +294,8 @@ fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// What the key is for.
+const PURPOSE: &str = "apps at rest";
 const APP: &str = "app";
 const PENDING: &str = "pending";
 /// An App's record is some kilobytes.

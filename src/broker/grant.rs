@@ -3,6 +3,7 @@
 use crate::github::{Allowed, MOST_REPOSITORIES, Repositories, Scope};
 use crate::types::{Level, Name, Owner, Permissions, Repository, RepositoryPattern};
 use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// One grant of a caller. Authorising is asking it, on every request.
@@ -39,7 +40,7 @@ pub struct Uses {
 }
 
 /// What a grant says, as a digest: tokens that were made for another grant are not for this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest([u8; 32]);
 
 #[cfg(test)]

@@ -37,6 +37,12 @@ pub enum Refusal {
     /// GitHub has been asked too often.
     #[error("GitHub's rate limit is reached; try again in {} s", .0.as_secs().max(1))]
     Limited(Duration),
+    /// Little is left of what GitHub allows the App there, and the caller has used its share.
+    #[error("little is left of GitHub's rate limit, and your share of it is used; try again in {} s", .0.as_secs().max(1))]
+    Share(Duration),
+    /// As much is being asked of the installation at once as GitHub takes.
+    #[error("too many requests as this App are under way; try again in {} s", .0.as_secs().max(1))]
+    Crowded(Duration),
     /// GitHub cannot be reached, or is ill.
     #[error("GitHub does not answer")]
     Unreachable,
@@ -71,6 +77,8 @@ impl Refusal {
             Self::Suspended => "installation_suspended",
             Self::NotInstalled(_) => "app_not_installed",
             Self::Limited(_) => "github_rate_limited",
+            Self::Share(_) => "caller_share_used",
+            Self::Crowded(_) => "installation_busy",
             Self::Unreachable => "github_unreachable",
             Self::TimedOut => "github_timeout",
             Self::Key => "app_key_refused",
@@ -88,7 +96,9 @@ impl Refusal {
             Self::NotGranted | Self::Ambiguous => StatusCode::FORBIDDEN,
             Self::Request(_) => StatusCode::BAD_REQUEST,
             Self::TooMany => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Rate(_) | Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Rate(_) | Self::Limited(_) | Self::Share(_) | Self::Crowded(_) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Suspended => StatusCode::CONFLICT,
             Self::NotInstalled(_) => StatusCode::FAILED_DEPENDENCY,
             Self::Unreachable | Self::Key | Self::Address | Self::Token | Self::Unexpected => {
@@ -102,7 +112,9 @@ impl Refusal {
     #[must_use]
     pub const fn wait(&self) -> Option<Duration> {
         match self {
-            Self::Rate(wait) | Self::Limited(wait) => Some(*wait),
+            Self::Rate(wait) | Self::Limited(wait) | Self::Share(wait) | Self::Crowded(wait) => {
+                Some(*wait)
+            }
             Self::Caller
             | Self::NotGranted
             | Self::Ambiguous

@@ -55,6 +55,7 @@ impl Translation<'_> {
                     apart,
                     webhook_secret,
                     recover: app.recover.unwrap_or(false),
+                    user_tokens: app.user_tokens.unwrap_or(false),
                 });
             }
         }
@@ -80,6 +81,13 @@ impl Translation<'_> {
         list: Option<&Vec<String>>,
         signer: Option<&Path>,
     ) -> Option<(Vec<apps::Key>, Option<Apart>)> {
+        let in_hardware = |text: &String| text.starts_with(apps::pkcs11::SCHEME);
+        if list.is_some_and(|list| list.iter().any(in_hardware)) {
+            let text = "names a key in a hardware module, with which `hubgate signer` speaks, and \
+                not the gateway; expected the key's fingerprint, `SHA256:…`, which the signer logs";
+            self.wrong(key, text);
+            return None;
+        }
         let is_apart = |text: &String| text.starts_with(APART);
         let named = list
             .into_iter()

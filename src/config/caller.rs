@@ -13,9 +13,9 @@ use crate::broker::oidc::{ClaimPattern, Trust};
 use crate::broker::{Caller, Grant, KeyDigest, Proof, Rate, Reach, Uses};
 use crate::edge::source::From;
 use crate::github::Allowed;
-use crate::publish::Service;
 use crate::publish::profile::{Policy, Profiles};
-use crate::types::{Level, Name, Permissions, RepositoryPattern, RouteKey};
+use crate::publish::{Allow, Service};
+use crate::types::{ByteSize, Level, Name, Permissions, RepositoryPattern, RouteKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -31,6 +31,15 @@ pub struct Broker {
     pub host: crate::types::Host,
     /// Who may ask at all.
     pub from: From,
+    /// Memory for answers of GitHub's API.
+    pub cache: ByteSize,
+}
+
+impl Broker {
+    /// The memory where nothing is said of it.
+    pub const CACHE: ByteSize = ByteSize::new(64 << 20);
+    /// The most that makes sense.
+    const MOST_CACHE: ByteSize = ByteSize::new(16 << 30);
 }
 
 /// A caller, and what its grants let through.
@@ -62,9 +71,15 @@ impl Translation<'_> {
         let section = layers.table("broker", |file| &file.broker);
         let (at, url) = section.key("url", |broker| &broker.url);
         let (from_key, from) = section.key("from", |broker| &broker.from);
-        if url.is_none() && from.is_none() {
+        let (cache_key, cache) = section.key("cache", |broker| &broker.cache);
+        if url.is_none() && from.is_none() && cache.is_none() {
             return (None, None);
         }
+        let cache = self.size(
+            (cache_key, cache),
+            Broker::CACHE,
+            ByteSize::new(0)..=Broker::MOST_CACHE,
+        );
         let expected = "an address such as `https://broker.corp.internal:8443/`";
         let found = self
             .required(&at, url, expected)
@@ -93,6 +108,7 @@ impl Translation<'_> {
             url,
             host: route.host.clone(),
             from,
+            cache,
         });
         (Some((at, route)), broker)
     }
@@ -295,7 +311,7 @@ impl Translation<'_> {
         });
         let at = key.child("allow");
         let policy = match &grant.allow {
-            None => Some(Arc::new(Policy::everything())),
+            None => self.policy(&at, &Allow::Everything, Service::Github, profiles),
             Some(allow) => self
                 .allowed(&at, Some(allow), false)
                 .and_then(|allow| self.policy(&at, &allow, Service::Github, profiles)),

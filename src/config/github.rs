@@ -3,8 +3,11 @@
 use super::key::Key;
 use super::layers::Layers;
 use super::mistake::{did_you_mean, shown};
+use super::publish::Found as Published;
 use super::translation::{Taken, Translation, optional};
+use crate::apps::Settings;
 use crate::github::{Product, Site};
+use crate::types::Name;
 use std::sync::Arc;
 use url::Url;
 
@@ -66,6 +69,31 @@ impl Translation<'_> {
         }
         let mut all = sites.all.iter();
         all.find(|site| site.name.as_str() == name).cloned()
+    }
+
+    /// What callers ask is streamed through a proxy by `CONNECT`, in TLS that ends at GitHub; the
+    /// way to the proxy itself is plain.
+    pub(super) fn judge_proxies(
+        &mut self,
+        layers: &Layers,
+        brokered: bool,
+        published: &[Published],
+        apps: &[Settings],
+    ) {
+        let routes = published.iter().filter_map(|found| found.route.as_ref());
+        let named: Vec<&Name> = routes.filter_map(|route| route.app.as_ref()).collect();
+        for (key, site) in layers.list("github", |file| &file.github) {
+            let used = |app: &&Settings| {
+                let here = site.name.as_deref() == Some(app.site.name.as_str());
+                here && (brokered || named.contains(&&app.name))
+            };
+            let proxy = apps.iter().find(used).and_then(|app| app.site.via.as_ref());
+            if proxy.is_some_and(|proxy| proxy.scheme() != "http") {
+                let text = "is https, and callers use Apps there: what they ask passes a proxy that is \
+                            spoken to in plain http only; expected `http://HOST:PORT`";
+                self.wrong(&key.child("via"), text);
+            }
+        }
     }
 
     fn site_url(&mut self, key: &Key, text: &str) -> Option<(Product, Url)> {

@@ -150,22 +150,24 @@ impl Config {
             warnings: Vec::new(),
             environment,
             secrets,
+            policies: Vec::new(),
         };
         let gateway = translation.gateway(layers);
         let listeners = translation.listeners(layers);
         let certificates = translation.certificate_list(layers);
         let mut sources = translation.source_list(layers);
         let mut taken = Taken::default();
-        let routes = translation.webhooks(layers, &mut sources, &mut taken);
-        let profiles = translation.profiles(layers);
-        let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
         let sites = translation.sites(layers);
         let mut apps = translation.apps(layers, &sites, gateway.signer.as_deref());
         let app_place = translation.app_place(&gateway.state_dir);
         let made_here = translation.stored_apps(layers, &app_place, &sites, &mut apps);
+        let routes = translation.webhooks(layers, &apps, &mut sources, &mut taken);
+        let profiles = translation.profiles(layers);
+        let published = translation.published(layers, &mut sources, profiles.as_ref(), &mut taken);
         let (broker_url, broker) = translation.broker(layers, &mut sources, &mut taken);
         let callers = translation.callers(layers, &made_here, profiles.as_ref());
         translation.judge_apps(layers, &made_here, &published, &apps);
+        translation.judge_proxies(layers, broker.is_some(), &published, &apps);
         let spool = translation.spool(layers, &gateway.state_dir);
         let admin = translation.admin(layers);
         let audit = translation.audit(layers);

@@ -292,9 +292,28 @@ impl Translation<'_> {
         service: Service,
         profiles: Option<&Profiles>,
     ) -> Option<Arc<Policy>> {
-        let Allow::Profiles(names) = allow else {
-            return Some(Arc::new(Policy::everything()));
+        // Thousands of callers say the same, and it is not small.
+        let same =
+            |(other, kind, _): &&(Allow, Service, Arc<Policy>)| other == allow && *kind == service;
+        if let Some((_, _, policy)) = self.policies.iter().find(same) {
+            return Some(Arc::clone(policy));
+        }
+        let policy = match allow {
+            Allow::Everything => Arc::new(Policy::everything()),
+            Allow::Profiles(names) => self.compiled(key, names, service, profiles)?,
         };
+        self.policies
+            .push((allow.clone(), service, Arc::clone(&policy)));
+        Some(policy)
+    }
+
+    fn compiled(
+        &mut self,
+        key: &Key,
+        names: &[Name],
+        service: Service,
+        profiles: Option<&Profiles>,
+    ) -> Option<Arc<Policy>> {
         let names: Vec<&str> = names.iter().map(Name::as_str).collect();
         let all = names.iter().copied();
         let policy = match service {

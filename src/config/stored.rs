@@ -80,6 +80,7 @@ impl Translation<'_> {
                         apart: None,
                         webhook_secret: stored.webhook_secret,
                         recover: true,
+                        user_tokens: false,
                     });
                 }
                 Err(why) => self.wrong(&key, why.to_string()),

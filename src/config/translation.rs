@@ -4,12 +4,15 @@
 use super::environment::Environment;
 use super::key::Key;
 use super::mistake::{Mistake, Mistakes, shown};
+use crate::publish::profile::Policy;
+use crate::publish::{Allow, Service};
 use crate::types::{ByteSize, Name, ParseError, Span};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One translation of a whole configuration.
@@ -23,6 +26,8 @@ pub(super) struct Translation<'a> {
     pub(super) environment: &'a Environment,
     /// Where relative names of secret files start.
     pub(super) secrets: PathBuf,
+    /// What was let through so far, made ready once for all who say the same.
+    pub(super) policies: Vec<(Allow, Service, Arc<Policy>)>,
 }
 
 impl Translation<'_> {

@@ -7,7 +7,8 @@ use super::mistake::shown;
 use super::source::Sources;
 use super::translation::{Taken, Translation, hours, seconds};
 use super::url::RouteUrl;
-use crate::types::{ByteSize, RouteKey, SecretSource};
+use crate::apps;
+use crate::types::{ByteSize, Name, RouteKey, SecretSource};
 use crate::webhook::receive::Filter;
 use crate::webhook::{self, Route};
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// GitHub sends nothing larger.
 const MOST_BODY: ByteSize = ByteSize::new(25 << 20);
+
+/// How the webhook secret of an App that is held here is named.
+const OF_AN_APP: &str = "app:";
 
 /// A route, and what else is known of it.
 #[derive(Debug)]
@@ -32,6 +36,7 @@ impl Translation<'_> {
     pub(super) fn webhooks(
         &mut self,
         layers: &Layers,
+        apps: &[apps::Settings],
         sources: &mut Sources,
         routes: &mut Taken,
     ) -> Vec<Found> {
@@ -43,7 +48,14 @@ impl Translation<'_> {
             if let Some(url) = &url {
                 routes.take(self, &at, RouteKey::new(&url.host, &url.path).as_str());
             }
-            let route = self.route(&key, webhook, url.as_ref(), sources, &mut targets);
+            let secrets = self.hook_secrets(&key.child("secrets"), webhook.secrets.as_ref(), apps);
+            let route = self.route(
+                (&key, webhook),
+                url.as_ref(),
+                secrets,
+                sources,
+                &mut targets,
+            );
             found.extend(url.map(|url| Found {
                 key: at,
                 url,
@@ -66,14 +78,13 @@ impl Translation<'_> {
 
     fn route(
         &mut self,
-        key: &Key,
-        webhook: &file::Webhook,
+        (key, webhook): (&Key, &file::Webhook),
         url: Option<&RouteUrl>,
+        secrets: Option<Vec<SecretSource>>,
         sources: &mut Sources,
         taken: &mut Taken,
     ) -> Option<Route> {
         let from = self.from(&key.child("from"), webhook.from.as_ref(), sources);
-        let secrets = self.hook_secrets(&key.child("secrets"), webhook.secrets.as_ref());
         let events = webhook.events.as_ref();
         if events.is_some_and(Vec::is_empty) {
             let text = "is empty, which takes nothing; leave it out to take all events";
@@ -117,18 +128,55 @@ impl Translation<'_> {
         &mut self,
         key: &Key,
         secrets: Option<&Vec<String>>,
+        apps: &[apps::Settings],
     ) -> Option<Vec<SecretSource>> {
         let expected = "the secrets that GitHub signs with, such as `[\"file:jira-hook\"]`";
         let secrets = self.required(key, secrets, expected)?;
         if secrets.is_empty() {
             self.wrong(key, format!("is empty, expected {expected}"));
         }
-        let read: Vec<_> = secrets
-            .iter()
-            .enumerate()
-            .map(|(index, text)| self.long_secret(&key.item(index), text))
-            .collect();
+        let mut read = Vec::new();
+        for (index, text) in secrets.iter().enumerate() {
+            let at = key.item(index);
+            match text.strip_prefix(OF_AN_APP) {
+                Some(name) => read.extend(self.app_secret(&at, name, apps)),
+                None => read.push(self.long_secret(&at, text)),
+            }
+        }
         read.into_iter().collect()
+    }
+
+    /// What an App's deliveries are signed with. One that is not there may be made yet, by an
+    /// operator who wrote the route first: nothing is taken then, which is no mistake.
+    fn app_secret(
+        &mut self,
+        key: &Key,
+        name: &str,
+        apps: &[apps::Settings],
+    ) -> Option<Option<SecretSource>> {
+        if let Err(why) = name.parse::<Name>() {
+            self.wrong(key, why.to_string());
+            return Some(None);
+        }
+        match apps.iter().find(|app| app.name.as_str() == name) {
+            Some(app) => match &app.webhook_secret {
+                Some(secret) => return Some(Some(SecretSource::Held(secret.clone()))),
+                None => self.warn(
+                    key,
+                    format!(
+                        "the App `{name}` has no webhook secret: nothing that it signs is taken"
+                    ),
+                ),
+            },
+            None => self.warn(
+                key,
+                format!(
+                    "no App `{name}` is held here yet: nothing that it signs is taken until \
+                     `hubgate app create` has made it, or `[[app]]` names it"
+                ),
+            ),
+        }
+        None
     }
 
     /// None where there is one and it is wrong; `Some(None)` where there is none.

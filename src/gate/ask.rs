@@ -25,26 +25,34 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// A way to ask the GitHub Enterprise Server at `service`.
+    /// A way to ask the GitHub Enterprise Server at `service`, by the proxy `via` where one is given.
     ///
     /// # Errors
     /// Where its authorities cannot be used.
-    pub fn new(service: &Url, authorities: Option<&Path>) -> Result<Self, String> {
+    pub fn new(
+        service: &Url,
+        authorities: Option<&Path>,
+        via: Option<&Url>,
+    ) -> Result<Self, String> {
         let api = format!("{}{API}", service.as_str().trim_end_matches('/'));
-        Self::at(api, authorities)
+        Self::at(api, authorities, via)
     }
 
     /// A way to ask the server whose API is at `api`, without a slash at the end.
     ///
     /// # Errors
     /// Where its authorities cannot be used.
-    pub fn at(api: String, authorities: Option<&Path>) -> Result<Self, String> {
+    pub fn at(api: String, authorities: Option<&Path>, via: Option<&Url>) -> Result<Self, String> {
         let mut client = reqwest::Client::builder()
             .user_agent(concat!("hubgate/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
             .pool_max_idle_per_host(4)
             .no_proxy();
+        if let Some(proxy) = via {
+            let proxy = reqwest::Proxy::all(proxy.clone());
+            client = client.proxy(proxy.map_err(|fault| fault.to_string())?);
+        }
         if let Some(path) = authorities {
             let pem = std::fs::read(path)
                 .map_err(|fault| format!("cannot read `{}`: {fault}", path.display()))?;

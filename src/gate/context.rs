@@ -1,7 +1,6 @@
 //! What is known of a request while it passes, and what audit says of it afterwards.
 
 use super::Snapshot;
-use super::passage::Passage;
 use super::refuse::Refusal;
 use crate::edge;
 use crate::telemetry::audit::{self, Decision};
@@ -27,8 +26,6 @@ pub struct Context {
     pub snapshot: Arc<Snapshot>,
     /// What is learned on the way.
     pub note: Note,
-    /// Its way to a published service, once it is permitted.
-    pub(super) passage: Option<Box<Passage>>,
 }
 
 /// What audit is told besides.
@@ -112,7 +109,6 @@ impl Context {
             connection: edge::connection(),
             snapshot,
             note: Note::default(),
-            passage: None,
         }
     }
 

@@ -3,15 +3,17 @@
 
 use super::ask::Inquiry;
 use super::context::Context;
+use super::store::Stores;
 use crate::broker::{
-    self, Caller, Credential, Extent, Grant, Held, Need, Rates, Refusal, Roster, Tokens, oidc,
+    self, Budget, Cache, Caller, Credential, Demand, Draw, Extent, Grant, Held, Need, Purse, Rates,
+    Refusal, Roster, Tally, Ticket, Tickets, Tokens, oidc,
 };
 use crate::github::{Allowed, Repositories, Scope};
 use crate::publish::asked::{Asked, What};
 use crate::publish::operation::Access;
 use crate::publish::profile::Policy;
 use crate::publish::scope::{self, Directory, Limit};
-use crate::types::{Level, Name, Owner, Permissions, Repository, Secret};
+use crate::types::{Level, Name, Owner, Permissions, Repository, RouteKey, Secret};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,10 +43,18 @@ pub struct Desk {
     pub roster: Roster,
     /// How often they may ask.
     pub rates: Rates,
+    /// What they have asked, each at its place in the list.
+    pub tallies: Vec<Arc<Tally>>,
     /// By whose tokens they may be known.
     pub issuers: Arc<oidc::Issuers>,
     /// What they are given.
     pub tokens: Tokens,
+    /// How much may be asked of GitHub.
+    pub budget: Arc<Budget>,
+    /// Answers that GitHub may say are still so; none where none are held.
+    pub cache: Option<Arc<Cache>>,
+    /// What they are given where GitHub gives credentials for single objects.
+    pub tickets: Arc<Tickets>,
     /// What installations have.
     pub installations: Arc<dyn Installations>,
     /// For each caller, for each of its grants.
@@ -67,6 +77,8 @@ pub struct Brokered {
     pub app: Name,
     /// Who gives its tokens out.
     pub desk: Arc<Desk>,
+    /// Where the bytes come from that its answers lead to.
+    pub stores: Stores,
 }
 
 /// A caller who is known.
@@ -111,8 +123,24 @@ impl Desk {
             .await?;
         let caller = self.roster.caller(index);
         context.note.caller = caller.map(|caller| caller.name.clone());
-        let remaining = self.rates.admit(index).map_err(Refusal::Rate)?;
+        let remaining = self.admit(index, context)?;
         Ok(Known { index, remaining })
+    }
+
+    /// Counts a request of a caller who is known; says how many more may come at once.
+    fn admit(&self, caller: usize, context: &Context) -> Result<u32, Refusal> {
+        let tally = self.tallies.get(caller);
+        tally.inspect(|tally| tally.asked(context.received));
+        let admitted = self.rates.admit(caller);
+        if admitted.is_err() {
+            tally.inspect(|tally| tally.limited());
+        }
+        admitted.map_err(Refusal::Rate)
+    }
+
+    /// Notes that a token was put into a caller's hands.
+    pub(super) fn handed(&self, caller: usize) {
+        self.tallies.get(caller).inspect(|tally| tally.handed());
     }
 
     /// The caller at this place.
@@ -214,6 +242,25 @@ impl Brokered {
             }
         }
         Err(Refusal::NotGranted)
+    }
+
+    /// Who shows a ticket, by the grant that it was given under; counted against their rate.
+    pub(super) fn resume(&self, ticket: &Ticket, context: &mut Context) -> Result<Party, Refusal> {
+        let callers = self.desk.roster.callers().iter().enumerate();
+        let mut named = callers.filter(|(_, caller)| caller.name.as_str() == ticket.caller);
+        let (index, caller) = named.next().ok_or(Refusal::Caller)?;
+        let fits = |grant: &Grant| {
+            grant.app == self.app && grant.uses.proxy && grant.digest() == ticket.grant
+        };
+        let grant = caller.grants.iter().position(fits).ok_or(Refusal::Caller)?;
+        context.note.caller = Some(caller.name.clone());
+        self.desk.admit(index, context)?;
+        Ok(Party {
+            desk: self.desk.clone(),
+            app: self.app.clone(),
+            caller: index,
+            grant,
+        })
     }
 
     /// The caller's grants of this App that may be used so, of the owner that the request names.
@@ -360,6 +407,40 @@ impl Party {
         Ok(Bearer { need, held, basic })
     }
 
+    /// Lets the request go as far as GitHub's limits are concerned, once there is room for it.
+    pub(super) async fn draw(
+        &self,
+        host: &str,
+        bearer: &Bearer,
+        demand: Demand,
+    ) -> Result<Draw, Refusal> {
+        let caller = self.desk.caller(self.caller).ok_or(Refusal::Caller)?;
+        let purse = Purse {
+            host,
+            app: &bearer.need.app,
+            owner: &bearer.need.owner,
+            installation: bearer.held.minted.installation,
+        };
+        self.desk.budget.draw(&purse, &caller.name, demand).await
+    }
+
+    /// The answers that are held.
+    pub(super) fn cache(&self) -> Option<&Arc<Cache>> {
+        self.desk.cache.as_ref()
+    }
+
+    /// A ticket of this caller's, under this grant, for nothing yet.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        let (grant, _) = self.desk.grant(self.caller, self.grant)?;
+        let caller = self.desk.caller(self.caller)?;
+        Some(Ticket::empty(&caller.name, grant.digest()))
+    }
+
+    /// The `Authorization` by which a ticket is shown.
+    pub(super) fn issue(&self, route: &RouteKey, ticket: &Ticket) -> Option<String> {
+        self.desk.tickets.issue(route, ticket)
+    }
+
     /// Another token in place of one that GitHub refused.
     pub(super) async fn replace(&self, refused: &Bearer) -> Result<Arc<Held>, Refusal> {
         self.desk.tokens.replace(&refused.need, &refused.held).await
@@ -378,7 +459,8 @@ impl Bearer {
     }
 }
 
-fn bearer(token: &Secret, basic: bool) -> Option<HeaderValue> {
+/// The header that carries a token, as git or as the API takes it.
+pub(super) fn bearer(token: &Secret, basic: bool) -> Option<HeaderValue> {
     let mut line = zeroize::Zeroizing::new(Vec::new());
     if basic {
         let mut pair = zeroize::Zeroizing::new(b"x-access-token:".to_vec());

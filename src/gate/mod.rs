@@ -4,17 +4,23 @@
 //! to what its route is for. Every request ends in one answer and one audit record.
 
 pub mod ask;
+mod batch;
 mod context;
 pub mod desk;
+mod ends;
 mod flight;
 mod hook;
 mod passage;
 mod permit;
+pub mod person;
 mod refuse;
 pub mod route;
 pub mod service;
+mod sign_in;
+pub mod store;
 mod subject;
 mod through;
+mod tunnel;
 pub mod upstream;
 mod vend;
 
@@ -32,7 +38,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use context::Outcome;
 use passage::Passage;
-use permit::Again;
+use permit::{Again, Authorized};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::prelude::{Error, ErrorType, HttpPeer};
@@ -63,6 +69,13 @@ enum Passed {
     Answered(Answer, Outcome),
     /// It goes on to a service.
     On(Box<Passage>),
+}
+
+/// A request with what is known of it, and its way to a published service once it is permitted.
+#[derive(Debug)]
+pub struct Exchange {
+    context: Context,
+    passage: Option<Box<Passage>>,
 }
 
 /// Told of every delivery that was signed, with the secret that it was signed with: some say that
@@ -116,7 +129,18 @@ impl Gate {
                 .await
                 .map(|(answer, outcome)| Passed::Answered(answer, outcome)),
             Way::Publish(service, place) => {
-                permit::authorize(self, session, context, service, *place).await
+                let clock = &*self.clock;
+                let decided = permit::authorize(clock, session, context, service, *place);
+                Ok(match decided.await? {
+                    Authorized::On(permit) => {
+                        Passed::On(Box::new(Passage::new(permit, &self.flight)))
+                    }
+                    Authorized::Answered(answer, outcome) => Passed::Answered(answer, outcome),
+                    Authorized::SignIn(holder) => {
+                        let (answer, outcome) = sign_in::answer(session, context, &holder).await?;
+                        Passed::Answered(answer, outcome)
+                    }
+                })
             }
             Way::Vend(desk, base) => vend::answer(session, context, desk, base)
                 .await
@@ -181,10 +205,13 @@ fn requested_host(session: &Session) -> Result<Host, Refusal> {
 
 #[async_trait]
 impl ProxyHttp for Gate {
-    type CTX = Context;
+    type CTX = Exchange;
 
-    fn new_ctx(&self) -> Context {
-        Context::begin(&*self.clock, self.snapshot.load_full())
+    fn new_ctx(&self) -> Exchange {
+        Exchange {
+            context: Context::begin(&*self.clock, self.snapshot.load_full()),
+            passage: None,
+        }
     }
 
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {
@@ -194,12 +221,13 @@ impl ProxyHttp for Gate {
     async fn request_filter(
         &self,
         session: &mut Session,
-        context: &mut Context,
+        exchange: &mut Exchange,
     ) -> Result<bool, Box<Error>> {
         session.set_keepalive(Some(KEEP_ALIVE));
+        let context = &mut exchange.context;
         let (answer, outcome) = match self.pass(session, context).await {
             Ok(Passed::On(passage)) => {
-                context.passage = Some(passage);
+                exchange.passage = Some(passage);
                 return Ok(false);
             }
             Ok(Passed::Answered(answer, outcome)) => (answer, outcome),
@@ -214,19 +242,19 @@ impl ProxyHttp for Gate {
     async fn upstream_peer(
         &self,
         _session: &mut Session,
-        context: &mut Context,
+        exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>, Box<Error>> {
-        passage::dial(context).await
+        passage::dial(&mut exchange.context, exchange.passage.as_deref_mut()).await
     }
 
     fn fail_to_connect(
         &self,
         _session: &mut Session,
         _peer: &HttpPeer,
-        context: &mut Context,
+        exchange: &mut Exchange,
         error: Box<Error>,
     ) -> Box<Error> {
-        passage::try_another(context.passage.as_deref_mut(), error)
+        passage::try_another(exchange.passage.as_deref_mut(), error)
     }
 
     fn error_while_proxy(
@@ -234,12 +262,12 @@ impl ProxyHttp for Gate {
         _peer: &HttpPeer,
         session: &mut Session,
         mut error: Box<Error>,
-        context: &mut Context,
+        exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
         // A request whose token was refused comes again with another; whether it can was judged
         // when that was decided.
-        if passage::comes_again(context.passage.as_deref()) {
+        if passage::comes_again(exchange.passage.as_deref()) {
             error.set_retry(true);
         } else if !session.req_header().method.is_idempotent()
             || session.as_ref().retry_buffer_truncated()
@@ -255,9 +283,9 @@ impl ProxyHttp for Gate {
         &self,
         _session: &mut Session,
         head: &mut RequestHeader,
-        context: &mut Context,
+        exchange: &mut Exchange,
     ) -> Result<(), Box<Error>> {
-        passage::inwards(context, head)
+        passage::inwards(&exchange.context, exchange.passage.as_deref_mut(), head)
     }
 
     async fn request_body_filter(
@@ -265,23 +293,42 @@ impl ProxyHttp for Gate {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        context: &mut Context,
+        exchange: &mut Exchange,
     ) -> Result<(), Box<Error>> {
-        context.note.bytes += body.as_ref().map_or(0, |piece| piece.len() as u64);
-        passage::upload(context.passage.as_deref_mut(), body, end_of_stream).await
+        exchange.context.note.bytes += body.as_ref().map_or(0, |piece| piece.len() as u64);
+        passage::upload(exchange.passage.as_deref_mut(), body, end_of_stream).await
     }
 
     async fn upstream_response_filter(
         &self,
         session: &mut Session,
         head: &mut ResponseHeader,
-        context: &mut Context,
+        exchange: &mut Exchange,
     ) -> Result<(), Box<Error>> {
         let can = Again {
             whole: !session.as_ref().retry_buffer_truncated(),
             idempotent: session.req_header().method.is_idempotent(),
         };
-        passage::outwards(context, head, can)
+        let passage = exchange.passage.as_deref_mut();
+        match passage::outwards(&exchange.context, passage, head, can)? {
+            Some(body) => {
+                exchange.context.note.sent += body.len() as u64;
+                serve(session, head, body).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Duration>, Box<Error>> {
+        let passage = exchange.passage.as_deref_mut();
+        passage::received(passage, body.as_ref(), end_of_stream);
+        Ok(None)
     }
 
     fn response_body_filter(
@@ -289,10 +336,11 @@ impl ProxyHttp for Gate {
         _session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        context: &mut Context,
+        exchange: &mut Exchange,
     ) -> Result<Option<Duration>, Box<Error>> {
-        passage::download(context, body, end_of_stream);
-        context.note.sent += body.as_ref().map_or(0, |piece| piece.len() as u64);
+        let passage = exchange.passage.as_deref_mut();
+        passage::download(&exchange.context, passage, body, end_of_stream)?;
+        exchange.context.note.sent += body.as_ref().map_or(0, |piece| piece.len() as u64);
         Ok(None)
     }
 
@@ -300,12 +348,13 @@ impl ProxyHttp for Gate {
         &self,
         session: &mut Session,
         error: &Error,
-        context: &mut Context,
+        exchange: &mut Exchange,
     ) -> FailToProxy {
+        let context = &exchange.context;
         tracing::debug!(request = %context.request, "a request broke off: {error}");
         let mut error_code = 0;
         if session.response_written().is_none() {
-            let refusal = passage::failed(context.passage.as_deref_mut(), error);
+            let refusal = passage::failed(exchange.passage.as_deref_mut(), error);
             let answer = refusal.answer(context.request);
             error_code = answer.status.as_u16();
             // What is left of the request may still be on its way.
@@ -321,30 +370,55 @@ impl ProxyHttp for Gate {
         }
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         // What was answered here has its record already.
-        let Some(mut passage) = context.passage.take() else {
+        let Some(mut passage) = exchange.passage.take() else {
             return;
         };
+        let context = &mut exchange.context;
         if let Some(told) = passage.take_told() {
             context.note.operation = Some(told.operation.into());
             context.note.rule = told.rule;
         }
         let status = session.response_written().map(|head| head.status);
-        let outcome = passage.outcome(status, error.is_some());
+        let outcome = passage.outcome(context, status, error.is_some());
         self.conclude(session, context, outcome).await;
     }
 
     /// How the proxy's own log calls a request: without its query, which may hold a token.
-    fn request_summary(&self, session: &Session, context: &Context) -> String {
+    fn request_summary(&self, session: &Session, exchange: &Exchange) -> String {
         let head = session.req_header();
         let path = context::shown(head.uri.path());
-        format!("{} {path}, request {}", head.method, context.request)
+        format!(
+            "{} {path}, request {}",
+            head.method, exchange.context.request
+        )
     }
 
-    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {
         true
     }
+}
+
+/// Answers with a body that was held. The service's own answer ends with its head, so that no piece
+/// of a body follows in whose place this one could go.
+async fn serve(
+    session: &mut Session,
+    head: &mut ResponseHeader,
+    body: Bytes,
+) -> Result<(), Box<Error>> {
+    let empty = body.is_empty();
+    session
+        .write_response_header(Box::new(head.clone()), empty)
+        .await
+        .map_err(Error::into_down)?;
+    if !empty {
+        let written = session.write_response_body(Some(body), true).await;
+        written.map_err(Error::into_down)?;
+    }
+    // The head that the proxy goes on with is to be told to nobody: as an interim one it is not.
+    session.as_mut().set_ignore_info_resp(true);
+    head.set_status(http::StatusCode::EARLY_HINTS)
 }
 
 fn count(context: &Context, outcome: Outcome) {

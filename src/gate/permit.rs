@@ -2,25 +2,30 @@
 //! the other side's words. There is no other way to a [`Permit`] than [`authorize`].
 
 mod as_app;
+mod detour;
+mod held;
 mod words;
 
 pub(super) use as_app::Again;
-pub(super) use words::Outwards;
+pub(super) use held::Keeping;
+pub(super) use words::{Outgoing, Outward, Outwards};
 
 use super::context::{Context, Outcome};
 use super::desk::{Bearer, Party};
-use super::passage::Passage;
+use super::person::{Holder, Visitor};
 use super::refuse::{Answer, Refusal};
-use super::service::{Place, Service};
-use super::subject::{About, repository, speaks_git, surface};
-use super::{Gate, Passed};
+use super::service::Service;
+use super::subject::{About, gives_tokens, repository, speaks_git, surface};
+use super::upstream::Upstream;
+use crate::broker::Draw;
 use crate::publish::asked::{self, Asked, Wanted, What};
 use crate::publish::operation::Access;
 use crate::publish::profile::{Circumstances, Decision};
 use crate::publish::rewrite::{Pending, Surface};
 use crate::publish::{self, Browser, graphql, scope};
-use crate::types::{RouteKey, Timestamp};
+use crate::types::{Clock, Repository, RouteKey, Timestamp};
 use bytes::Bytes;
+use detour::{Detour, Own};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use pingora::prelude::HttpPeer;
@@ -47,6 +52,26 @@ pub(super) struct Permit {
     bearer: Option<Bearer>,
     /// How often GitHub refused a token.
     refused: u32,
+    /// It comes again without a condition, and with the token that it had.
+    plainly: bool,
+    /// What it draws from GitHub's limits.
+    draw: Option<Draw>,
+    /// How an answer that is held may be served, or this one held.
+    recall: held::Recall,
+    /// The repository that it names.
+    repository: Option<Repository>,
+    /// Whether it is a GET or a HEAD.
+    reads: bool,
+    /// The store of GitHub's that it goes on to.
+    detour: Option<Detour>,
+    /// Whether what is answered tells of LFS objects, and of credentials for them.
+    tells: bool,
+    /// Who comes with a handle.
+    visitor: Option<Visitor>,
+    /// The digest of the person's token that it shows.
+    person: Option<[u8; 32]>,
+    /// What came of an answer that may hold a token, as far as it is looked at.
+    watched: Option<Vec<u8>>,
 }
 
 /// What is known of a request once its document was read, for audit.
@@ -56,6 +81,17 @@ pub(super) struct Told {
     pub(super) operation: &'static str,
     /// The rule that decided.
     pub(super) rule: Option<Box<str>>,
+}
+
+/// What becomes of a request by its head.
+#[derive(Debug)]
+pub(super) enum Authorized {
+    /// It may go on.
+    On(Box<Permit>),
+    /// It is answered here.
+    Answered(Answer, Outcome),
+    /// Somebody signs in, and the token is held here.
+    SignIn(Arc<Holder>),
 }
 
 /// A document that has to be read before it passes.
@@ -73,18 +109,23 @@ pub(super) enum Document {
 /// the header, the one reading of the path, what is never exposed, the browser's pages, the
 /// profiles, the repositories.
 pub(super) async fn authorize(
-    gate: &Gate,
+    clock: &dyn Clock,
     session: &Session,
     context: &mut Context,
     service: &Arc<Service>,
     place: usize,
-) -> Result<Passed, Refusal> {
+) -> Result<Authorized, Refusal> {
     let head: &http::request::Parts = session.req_header();
     carries(service, &head.headers)?;
     let caller = match &service.brokered {
         None => None,
         Some(brokered) => {
             context.note.app = Some(brokered.app.clone());
+            let tickets = &brokered.desk.tickets;
+            if let Some(ticket) = tickets.shown(&service.key, &head.headers, clock.now()) {
+                let way = (service, place);
+                return detour::redeem(clock, session, context, way, (brokered, ticket)).await;
+            }
             let known = brokered.desk.identify(&head.headers, context).await;
             Some(known.map_err(Refusal::Broker)?.index)
         }
@@ -95,23 +136,8 @@ pub(super) async fn authorize(
     if service.browser == Browser::Redirect && asked.is_page() {
         return Ok(inside(service, place, head));
     }
-    let circumstances = Circumstances {
-        setup_open: service.memory.setup_until(&*gate.clock).is_some(),
-    };
-    let mut permit = Permit {
-        service: service.clone(),
-        place,
-        surface: surface(&asked),
-        document: None,
-        pending: None,
-        head: None,
-        circumstances,
-        received: context.received,
-        told: None,
-        party: None,
-        bearer: None,
-        refused: 0,
-    };
+    let mut permit = Permit::new(clock, context, (service, place), &asked, &head.method);
+    permit.visit(context, head).await?;
     let entering = caller.map(|caller| (caller, About::of(&asked)));
     if let Some((caller, about)) = &entering {
         permit.enter(*caller, &asked, about, head).await?;
@@ -132,16 +158,19 @@ pub(super) async fn authorize(
             let body = permit.within(&asked, head).await?;
             permit.document = body.map(Document::Scope).or(permit.document);
             permit.learn(&asked);
+            if let Some(holder) = service.holder.as_ref().filter(|_| gives_tokens(&asked)) {
+                return Ok(Authorized::SignIn(holder.clone()));
+            }
         }
     }
     if let Some((_, about)) = &entering {
         permit.fetch(context, &asked, about).await?;
+        permit.draw(&asked, &head.method).await?;
     }
     if permit.document.is_some() {
         permit.head = Some(session.req_header().as_owned_parts());
     }
-    let seat = gate.flight.clone().board();
-    Ok(Passed::On(Box::new(Passage::new(permit, seat))))
+    Ok(Authorized::On(Box::new(permit)))
 }
 
 /// Whether the header that every request must carry is there, once, with its value. Compared in a
@@ -184,7 +213,7 @@ fn read(service: &Service, place: usize, head: &http::request::Parts) -> Result<
 }
 
 /// Sends a browser to where it can see the page itself. A form that is posted stays one.
-fn inside(service: &Service, place: usize, head: &http::request::Parts) -> Passed {
+fn inside(service: &Service, place: usize, head: &http::request::Parts) -> Authorized {
     let status = if head.method == Method::GET || head.method == Method::HEAD {
         StatusCode::FOUND
     } else {
@@ -202,7 +231,7 @@ fn inside(service: &Service, place: usize, head: &http::request::Parts) -> Passe
     let mut answer = Answer::json(status, String::new());
     answer.content_type = None;
     answer.location = HeaderValue::try_from(to).ok();
-    Passed::Answered(answer, Outcome::allow("redirected_inside", status))
+    Authorized::Answered(answer, Outcome::allow("redirected_inside", status))
 }
 
 const fn refused_graphql(refusal: graphql::Refusal) -> Refusal {
@@ -210,6 +239,42 @@ const fn refused_graphql(refusal: graphql::Refusal) -> Refusal {
 }
 
 impl Permit {
+    fn new(
+        clock: &dyn Clock,
+        context: &Context,
+        (service, place): (&Arc<Service>, usize),
+        asked: &Asked,
+        method: &Method,
+    ) -> Self {
+        let circumstances = Circumstances {
+            setup_open: service.memory.setup_until(clock).is_some(),
+        };
+        Self {
+            service: service.clone(),
+            place,
+            surface: surface(asked),
+            document: None,
+            pending: None,
+            head: None,
+            circumstances,
+            received: context.received,
+            told: None,
+            party: None,
+            bearer: None,
+            refused: 0,
+            repository: None,
+            reads: method == Method::GET || method == Method::HEAD,
+            detour: None,
+            tells: false,
+            visitor: None,
+            person: None,
+            watched: gives_tokens(asked).then(Vec::new),
+            plainly: false,
+            draw: None,
+            recall: held::Recall::default(),
+        }
+    }
+
     /// The route, for logs.
     pub(super) fn route(&self) -> &RouteKey {
         &self.service.key
@@ -227,12 +292,12 @@ impl Permit {
 
     /// Whom to dial; `None` where there is nobody.
     pub(super) async fn peer(&self, attempt: usize) -> Option<HttpPeer> {
-        self.place()?.upstream.peer(attempt).await
+        self.upstream()?.peer(attempt).await
     }
 
     /// How many addresses there are to dial.
     pub(super) fn addresses(&self) -> usize {
-        self.place().map_or(0, |place| place.upstream.choices())
+        self.upstream().map_or(0, Upstream::choices)
     }
 
     /// Judges a document, which the service has not had yet.
@@ -266,6 +331,7 @@ impl Permit {
                 self.settle(&asked)?;
                 self.within(&asked, &head).await?;
                 self.learn(&asked);
+                self.tells = self.party.is_some();
             }
             Document::Scope(body) => {
                 for limit in self.limits() {
@@ -366,7 +432,10 @@ impl Permit {
         };
         let credentials = match (&known, &self.party) {
             (None, Some(party)) => Some(party.credentials().await.map_err(Refusal::Broker)?),
-            (None, None) => head.headers.get(AUTHORIZATION).cloned(),
+            (None, None) => match &self.visitor {
+                Some(visitor) => visitor.header(),
+                None => head.headers.get(AUTHORIZATION).cloned(),
+            },
             (Some(_), _) => None,
         };
         let question = inquiry.with(credentials.as_ref());
@@ -375,8 +444,14 @@ impl Permit {
             .map_err(|why| Refusal::Publish(publish::Refusal::Scope(why)))
     }
 
-    fn place(&self) -> Option<&Place> {
-        self.service.places.get(self.place)
+    fn upstream(&self) -> Option<&Upstream> {
+        let place = |place: usize| self.service.places.get(place).map(|place| &place.upstream);
+        match self.store() {
+            Some(Ok(store)) => Some(store),
+            // The server itself is at the first of the places.
+            Some(Err(Own)) => place(0),
+            None => place(self.place),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A refusal's code is stable and the same in answers, audit and metrics. No answer says a
 //! version, an internal name or anything of GitHub's.
 
+use crate::apps::people;
 use crate::broker;
 use crate::publish;
 use crate::types::RequestId;
@@ -27,6 +28,8 @@ pub enum Refusal {
     Publish(publish::Refusal),
     /// What the broker found.
     Broker(broker::Refusal),
+    /// What became of the token of one who signed in.
+    User(people::Refusal),
     /// Whether it is inside the route's repositories cannot be asked without credentials.
     CredentialsRequired,
     /// The head is one that two readers could understand in two ways.
@@ -71,6 +74,12 @@ impl Refusal {
             Self::Webhook(refusal) => refusal.code(),
             Self::Publish(refusal) => refusal.code(),
             Self::Broker(refusal) => refusal.code(),
+            Self::User(refusal) => match refusal {
+                people::Refusal::Ended => "user_token_ended",
+                people::Refusal::Unreachable => "user_token_not_renewed",
+                people::Refusal::Full => "user_tokens_full",
+                people::Refusal::NotKept => "user_token_not_kept",
+            },
             Self::CredentialsRequired => "credentials_required",
             Self::Malformed => "request_malformed",
             Self::DocumentTooLarge => "document_too_large",
@@ -107,6 +116,11 @@ impl Refusal {
             },
             Self::Publish(refusal) => refusal.status(),
             Self::Broker(refusal) => refusal.status(),
+            Self::User(refusal) => match refusal {
+                people::Refusal::Ended => StatusCode::UNAUTHORIZED,
+                people::Refusal::Unreachable => StatusCode::BAD_GATEWAY,
+                people::Refusal::Full | people::Refusal::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+            },
             Self::CredentialsRequired => StatusCode::UNAUTHORIZED,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::DocumentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -132,6 +146,7 @@ impl Refusal {
             Self::Webhook(refusal) => refusal.message(),
             Self::Publish(refusal) => refusal.message(),
             Self::Broker(refusal) => refusal.to_string(),
+            Self::User(refusal) => refusal.to_string(),
             Self::CredentialsRequired => "credentials are needed for this".to_owned(),
             Self::Malformed => {
                 "the request's head can be understood in more than one way".to_owned()
@@ -191,6 +206,7 @@ impl Refusal {
             Self::Source
             | Self::NoRoute
             | Self::NoHost
+            | Self::User(_)
             | Self::Webhook(_)
             | Self::BodyIncomplete
             | Self::BodyTooSlow

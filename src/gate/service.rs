@@ -2,6 +2,8 @@
 
 use super::ask::Inquiry;
 use super::desk::Brokered;
+use super::ends::Ends;
+use super::person::Holder;
 use super::upstream::Upstream;
 use crate::publish::asked::Site;
 use crate::publish::learn::Learned;
@@ -44,6 +46,8 @@ pub struct Service {
     pub memory: Arc<Memory>,
     /// The App that it is used as; none where callers bring credentials of their own.
     pub brokered: Option<Brokered>,
+    /// Who holds people's tokens for it; none where nobody does.
+    pub holder: Option<Arc<Holder>>,
     /// Whether it is learned what a profile would need.
     pub learn: bool,
 }
@@ -78,6 +82,8 @@ pub struct Place {
 pub struct Memory {
     /// What the service said of its ids.
     pub directory: Directory,
+    /// When people's tokens end.
+    pub(super) ends: Ends,
     /// What it was asked for while it learned.
     pub learned: Learned,
     /// Until when an App's manifest may be converted, in milliseconds; 0: it may not.

@@ -1,6 +1,7 @@
 //! What a request is about, as the limits to repositories, the audit trail and the rewriting look
 //! at it.
 
+use crate::broker::{Demand, Resource};
 use crate::publish::asked::{Asked, What};
 use crate::publish::operation::Subject;
 use crate::publish::rewrite::Surface;
@@ -75,6 +76,49 @@ pub(super) fn surface(asked: &Asked) -> Surface {
         What::Lfs(Some(_)) => Surface::Git,
         What::Page | What::Tool | What::Other => Surface::Page,
     }
+}
+
+/// What GitHub counts a request as; none where it is not asked of the API. Git and LFS are not, nor
+/// is what a redirect of the API leads to; and to ask for the limits costs nothing.
+pub(super) fn demand(asked: &Asked) -> Option<Demand> {
+    let operation = asked.name();
+    let resource = match asked.what() {
+        What::Operation(named) if named.id() == "rate-limit/get" => return None,
+        What::Operation(named) if asked.is_at_the_api() => Resource::of(named.id()),
+        What::Unknown => Resource::CORE,
+        What::Graphql(_) => Resource::GRAPHQL,
+        What::Operation(_)
+        | What::Git(_)
+        | What::Lfs(_)
+        | What::Token
+        | What::Page
+        | What::Tool
+        | What::Other => return None,
+    };
+    Some(Demand {
+        operation,
+        resource,
+    })
+}
+
+/// Whether an answer may be held: what is read of REST.
+pub(super) fn may_be_held(asked: &Asked) -> bool {
+    match asked.what() {
+        What::Operation(named) => asked.is_at_the_api() && named.id() != "rate-limit/get",
+        What::Unknown => true,
+        What::Graphql(_)
+        | What::Git(_)
+        | What::Lfs(_)
+        | What::Token
+        | What::Page
+        | What::Tool
+        | What::Other => false,
+    }
+}
+
+/// Whether tokens are given there to who signs in.
+pub(super) fn gives_tokens(asked: &Asked) -> bool {
+    asked.what() == What::Token && asked.path().segments().last() == Some("access_token")
 }
 
 pub(super) fn speaks_git(asked: &Asked) -> bool {

@@ -3,6 +3,7 @@
 use super::flight::Flight;
 use super::refuse::Refusal;
 use super::route::{Counts, Hook, Route, Table, Way};
+use crate::apps::people;
 use crate::broker;
 use crate::edge::source::{Directory, From};
 use crate::publish::profile::Reason;
@@ -75,6 +76,21 @@ fn bytes_in_flight_are_bounded_and_given_back() {
 }
 
 /// Every refusal. A new one does not compile until it stands here.
+fn of_people() -> impl Iterator<Item = people::Refusal> {
+    let all = [
+        people::Refusal::Ended,
+        people::Refusal::Unreachable,
+        people::Refusal::Full,
+        people::Refusal::NotKept,
+    ];
+    all.into_iter().inspect(|refusal| match refusal {
+        people::Refusal::Ended
+        | people::Refusal::Unreachable
+        | people::Refusal::Full
+        | people::Refusal::NotKept => {}
+    })
+}
+
 fn every_refusal() -> Vec<Refusal> {
     let mut all = vec![
         Refusal::Source,
@@ -100,6 +116,7 @@ fn every_refusal() -> Vec<Refusal> {
     all.extend(of_webhooks().map(Refusal::Webhook));
     all.extend(of_published().into_iter().map(Refusal::Publish));
     all.extend(of_the_broker().map(Refusal::Broker));
+    all.extend(of_people().map(Refusal::User));
     for refusal in &all {
         match refusal {
             Refusal::Source
@@ -107,6 +124,7 @@ fn every_refusal() -> Vec<Refusal> {
             | Refusal::NoHost
             | Refusal::Method(_)
             | Refusal::Broker(_)
+            | Refusal::User(_)
             | Refusal::Webhook(_)
             | Refusal::Publish(_)
             | Refusal::CredentialsRequired
@@ -157,7 +175,7 @@ fn of_webhooks() -> [receive::Refusal; 8] {
     all
 }
 
-fn of_the_broker() -> [broker::Refusal; 15] {
+fn of_the_broker() -> [broker::Refusal; 17] {
     use broker::Refusal as Broker;
     let all = [
         Broker::Caller,
@@ -169,6 +187,8 @@ fn of_the_broker() -> [broker::Refusal; 15] {
         Broker::Suspended,
         Broker::NotInstalled(None),
         Broker::Limited(Duration::ZERO),
+        Broker::Share(Duration::ZERO),
+        Broker::Crowded(Duration::ZERO),
         Broker::Unreachable,
         Broker::TimedOut,
         Broker::Key,
@@ -187,6 +207,8 @@ fn of_the_broker() -> [broker::Refusal; 15] {
             | Broker::Suspended
             | Broker::NotInstalled(_)
             | Broker::Limited(_)
+            | Broker::Share(_)
+            | Broker::Crowded(_)
             | Broker::Unreachable
             | Broker::TimedOut
             | Broker::Key

@@ -1,6 +1,7 @@
 //! Where a published service is dialled: its addresses, remembered for a moment, and what its
 //! certificate must show.
 
+use super::tunnel::Tunnel;
 use crate::webhook::deliver::Resolve;
 use arc_swap::ArcSwapOption;
 use pingora::prelude::HttpPeer;
@@ -39,15 +40,33 @@ pub const MOST_ADDRESSES: usize = 4;
 /// One host of a service.
 #[derive(Debug)]
 pub struct Upstream {
+    /// What its certificate must be for.
     name: Box<str>,
-    literal: Option<IpAddr>,
-    port: u16,
+    /// What is resolved and dialled: itself, or the proxy by which it is reached.
+    dialled: Dialled,
+    via: Option<Via>,
     authorities: Option<Authorities>,
     resolver: Arc<dyn Resolve>,
     known: ArcSwapOption<Known>,
     /// How long it may say nothing.
     silence: Duration,
     websocket: bool,
+}
+
+/// A host and a port.
+#[derive(Debug)]
+struct Dialled {
+    name: Box<str>,
+    literal: Option<IpAddr>,
+    port: u16,
+}
+
+/// A way through a proxy.
+#[derive(Debug)]
+struct Via {
+    tunnel: Arc<Tunnel>,
+    /// Connections to the same proxy lead to different ports of a name.
+    group: u64,
 }
 
 /// Who may have issued a service's certificate.
@@ -80,6 +99,11 @@ pub enum BuildError {
         "the system has no certificate authorities; install `ca-certificates`, or name some in `ca`"
     )]
     NoAuthorities,
+    /// The proxy is not spoken to in plain HTTP.
+    #[error(
+        "`{0}` is no proxy for what callers ask; expected `http://HOST:PORT`, by which TLS passes"
+    )]
+    Proxy(String),
     /// The address has no host or no port.
     #[error("`{0}` cannot be dialled")]
     Address(String),
@@ -137,6 +161,22 @@ fn wrapped(der: &CertificateDer<'static>) -> Option<WrappedX509> {
     std::panic::catch_unwind(move || WrappedX509::new(bytes, parse_x509)).ok()
 }
 
+impl Dialled {
+    fn of(url: &Url) -> Result<Self, BuildError> {
+        let wrong = || BuildError::Address(url.to_string());
+        let (name, literal) = match url.host().ok_or_else(wrong)? {
+            Host::Domain(name) => (name.to_owned(), None),
+            Host::Ipv4(ip) => (ip.to_string(), Some(IpAddr::V4(ip))),
+            Host::Ipv6(ip) => (ip.to_string(), Some(IpAddr::V6(ip))),
+        };
+        Ok(Self {
+            name: name.into(),
+            literal,
+            port: url.port_or_known_default().ok_or_else(wrong)?,
+        })
+    }
+}
+
 impl Upstream {
     /// The service at `url`, with `authorities` where it is https; how long it may be silent, and
     /// whether WebSocket connections pass.
@@ -149,21 +189,37 @@ impl Upstream {
         resolver: Arc<dyn Resolve>,
         (silence, websocket): (Duration, bool),
     ) -> Result<Self, BuildError> {
-        let wrong = || BuildError::Address(url.to_string());
-        let (name, literal) = match url.host().ok_or_else(wrong)? {
-            Host::Domain(name) => (name.to_owned(), None),
-            Host::Ipv4(ip) => (ip.to_string(), Some(IpAddr::V4(ip))),
-            Host::Ipv6(ip) => (ip.to_string(), Some(IpAddr::V6(ip))),
-        };
+        let dialled = Dialled::of(url)?;
         Ok(Self {
-            name: name.into(),
-            literal,
-            port: url.port_or_known_default().ok_or_else(wrong)?,
+            name: dialled.name.clone(),
+            dialled,
+            via: None,
             authorities,
             resolver,
             known: ArcSwapOption::empty(),
             silence,
             websocket,
+        })
+    }
+
+    /// The same, reached by the proxy at `proxy`, which resolves its name.
+    ///
+    /// # Errors
+    /// Where the proxy cannot be dialled, or is not spoken to in plain HTTP.
+    pub fn through(self, proxy: &Url) -> Result<Self, BuildError> {
+        if proxy.scheme() != "http" {
+            return Err(BuildError::Proxy(proxy.to_string()));
+        }
+        let mut hasher = DefaultHasher::new();
+        (proxy.as_str(), self.dialled.port).hash(&mut hasher);
+        let via = Via {
+            tunnel: Arc::new(Tunnel::to(&self.name, self.dialled.port)),
+            group: hasher.finish(),
+        };
+        Ok(Self {
+            dialled: Dialled::of(proxy)?,
+            via: Some(via),
+            ..self
         })
     }
 
@@ -173,7 +229,7 @@ impl Upstream {
         let addresses = self.addresses().await?;
         let address = addresses.get(attempt % addresses.len().max(1))?;
         let tls = self.authorities.is_some();
-        let at = SocketAddr::new(*address, self.port);
+        let at = SocketAddr::new(*address, self.dialled.port);
         let mut peer = HttpPeer::new(at, tls, self.name.to_string());
         let options = &mut peer.options;
         options.connection_timeout = Some(CONNECT);
@@ -189,6 +245,10 @@ impl Upstream {
             options.ca = Some(authorities.roots.clone());
             peer.group_key = authorities.group;
         }
+        if let Some(via) = &self.via {
+            peer.options.custom_l4 = Some(via.tunnel.clone());
+            peer.group_key ^= via.group;
+        }
         Some(peer)
     }
 
@@ -201,14 +261,14 @@ impl Upstream {
     }
 
     async fn addresses(&self) -> Option<Vec<IpAddr>> {
-        if let Some(literal) = self.literal {
+        if let Some(literal) = self.dialled.literal {
             return Some(vec![literal]);
         }
         let known = self.known.load_full();
         if let Some(known) = known.as_ref().filter(|known| known.since.elapsed() < FRESH) {
             return Some(known.addresses.clone());
         }
-        let found = timeout(RESOLVING, self.resolver.resolve(&self.name)).await;
+        let found = timeout(RESOLVING, self.resolver.resolve(&self.dialled.name)).await;
         match found {
             Ok(Ok(mut addresses)) if !addresses.is_empty() => {
                 addresses.dedup();
@@ -225,7 +285,7 @@ impl Upstream {
                     Ok(Err(fault)) => fault.to_string(),
                     Err(_) => "the resolver did not answer".to_owned(),
                 };
-                tracing::warn!(host = %self.name, "cannot resolve a published service: {why}");
+                tracing::warn!(host = %self.dialled.name, "cannot resolve a published service: {why}");
                 known
                     .filter(|known| known.since.elapsed() < STALE)
                     .map(|known| known.addresses.clone())

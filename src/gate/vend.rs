@@ -9,6 +9,7 @@ use crate::github::{Allowed, Repositories};
 use http::{Method, StatusCode};
 use pingora::proxy::Session;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The longest request for a token: 500 names of 100 characters and what is around them.
 const LONGEST: usize = 64 << 10;
@@ -34,9 +35,14 @@ pub(super) async fn answer(
         .caller(known.index)
         .ok_or(Refusal::Broker(broker::Refusal::Caller))?;
     match (below.as_str(), method) {
-        ("/token", Method::POST) => token(session, context, desk, caller).await,
+        ("/token", Method::POST) => {
+            let handed = token(session, context, desk, caller).await?;
+            desk.handed(known.index);
+            Ok(handed)
+        }
         ("/whoami", Method::GET | Method::HEAD) => {
-            let answer = Answer::json(StatusCode::OK, whoami(caller, known.remaining).to_string());
+            let said = whoami(desk, caller, known.remaining);
+            let answer = Answer::json(StatusCode::OK, said.to_string());
             Ok((answer, Outcome::allow("whoami", StatusCode::OK)))
         }
         ("/token", _) => Err(Refusal::Method("POST")),
@@ -109,13 +115,35 @@ fn repositories(repositories: &Repositories) -> Value {
     }
 }
 
-fn whoami(caller: &Caller, remaining: u32) -> Value {
+fn whoami(desk: &Desk, caller: &Caller, remaining: u32) -> Value {
     let grants: Vec<Value> = caller.grants.iter().map(shown).collect();
     json!({
         "caller": caller.name,
         "rate": { "limit": caller.rate.to_string(), "remaining": remaining },
         "grants": grants,
+        "quota": quota(desk, caller),
     })
+}
+
+/// What GitHub last said is left to the Apps of the caller's grants, shared by all who use them.
+fn quota(desk: &Desk, caller: &Caller) -> Vec<Value> {
+    let apps = caller.grants.iter().map(|grant| (&grant.app, &grant.owner));
+    let apps: BTreeSet<_> = apps.collect();
+    let each = apps.into_iter().flat_map(|(app, owner)| {
+        let left = desk.budget.left(app, owner).into_iter();
+        left.map(move |left| {
+            json!({
+                "app": app,
+                "owner": owner.as_str(),
+                "installation_id": left.installation.0,
+                "resource": left.resource.as_str(),
+                "limit": left.limit,
+                "remaining": left.remaining,
+                "resets_at": left.resets,
+            })
+        })
+    });
+    each.collect()
 }
 
 fn shown(grant: &Grant) -> Value {

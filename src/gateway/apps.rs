@@ -151,22 +151,17 @@ fn wanted(name: &str, asked: &CreateApp, base: Option<String>) -> Result<Wanted,
 #[async_trait]
 impl Workshop for Arc<World> {
     async fn apps(&self) -> Vec<App> {
-        let apps = World::apps(self);
+        let (pending, apps) = self.pending().await;
         let mut all: Vec<App> = apps.iter().map(|app| shown::app(app, self)).collect();
-        all.extend(
-            self.pending()
-                .await
-                .iter()
-                .map(|one| shown::pending(one, self)),
-        );
+        all.extend(pending.iter().map(|one| shown::pending(one, self)));
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
     }
 
     async fn app(&self, name: &str) -> Option<App> {
         let parsed: Name = name.parse().ok()?;
-        let Some(app) = World::apps(self).app(&parsed).cloned() else {
-            let pending = self.pending().await;
+        let (pending, apps) = self.pending().await;
+        let Some(app) = apps.app(&parsed).cloned() else {
             let found = pending.iter().find(|pending| pending.name == parsed)?;
             return Some(shown::pending(found, self));
         };
@@ -259,9 +254,12 @@ impl Workshop for Arc<World> {
     async fn remove(&self, name: &str) -> Result<RemovedApp, NotDone> {
         let none = || NotDone::None(name.to_owned());
         let parsed: Name = name.parse().ok().ok_or_else(none)?;
-        let Some(app) = World::apps(self).app(&parsed).cloned() else {
-            let pending = self.pending().await;
-            if !pending.iter().any(|pending| pending.name == parsed) {
+        let (pending, apps) = self.pending().await;
+        let begun = pending.iter().any(|pending| pending.name == parsed);
+        let app = apps.app(&parsed).cloned();
+        // What was lost in the making goes before an App of the file that took its name.
+        let Some(app) = app.filter(|_| !begun) else {
+            if !begun {
                 return Err(none());
             }
             let own = parsed.clone();
@@ -282,7 +280,10 @@ impl Workshop for Arc<World> {
         let delete = shown::app(&app, self).settings;
         let own = parsed.clone();
         let wiped = self.storing(move |_, config| match made(config, &own) {
-            Ok((store, _)) => store.forget(&own).map(|()| true).map_err(lost),
+            Ok((store, _)) => {
+                store.forget_pending(&own).map_err(lost)?;
+                store.forget(&own).map(|()| true).map_err(lost)
+            }
             Err(NotDone::Refused(_)) => Ok(false),
             Err(why) => Err(why),
         });
@@ -300,7 +301,7 @@ impl Workshop for Arc<World> {
 
     async fn page(&self, state: &str) -> Option<String> {
         let now = self.clock.now();
-        let pending = self.pending().await;
+        let (pending, _) = self.pending().await;
         let mut pending = pending.iter();
         let found = pending.find(|pending| pending.is_of(state) && pending.is_open(now))?;
         Some(found.page())
@@ -319,11 +320,7 @@ impl Workshop for Arc<World> {
         let ended = self.storing(move |_, config| {
             let store = Store::make(&config.app_place).map_err(lost)?;
             match outcome {
-                Ok(stored) => {
-                    store.put(&stored).map_err(lost)?;
-                    store.forget_pending(&pending.name).map_err(lost)?;
-                    Ok(Ok(stored))
-                }
+                Ok(stored) => store.put(&stored).map_err(lost).map(|()| Ok(stored)),
                 Err(why) => {
                     match &why {
                         Unmade::Spent => store.forget_pending(&pending.name),
@@ -341,24 +338,35 @@ impl Workshop for Arc<World> {
         });
         let stored = ended.await.map_err(|why| said(&why))?;
         let stored = stored.map_err(|why| said(&why))?;
-        self.take_up().await.map_err(|why| said(&why))?;
+        let taken_up = self.take_up().await;
+        // Until then it is what whoever waits is shown.
+        let own = stored.name.clone();
+        let forgotten = self.storing(move |_, config| {
+            let store = Store::make(&config.app_place).map_err(lost)?;
+            store.forget_pending(&own).map_err(lost)
+        });
+        forgotten.await.map_err(|why| said(&why))?;
+        taken_up.map_err(|why| said(&why))?;
         Ok(manifest::made_page(&stored, &install))
     }
 }
 
 impl World {
-    async fn pending(self: &Arc<Self>) -> Vec<Pending> {
+    /// The Apps that are being made, and those that are there: one of both that is just made is
+    /// among the latter at least.
+    async fn pending(self: &Arc<Self>) -> (Vec<Pending>, Arc<Apps>) {
         let found = self.storing(|_, config| {
             let store = Store::open(&config.app_place).map_err(lost)?;
             store.map_or(Ok(Vec::new()), |store| store.pending().map_err(lost))
         });
-        match found.await {
-            Ok(found) => found,
-            Err(why) => {
-                tracing::error!("the Apps that are being made cannot be read: {why}");
-                Vec::new()
-            }
-        }
+        let mut found = found.await.unwrap_or_else(|why| {
+            tracing::error!("the Apps that are being made cannot be read: {why}");
+            Vec::new()
+        });
+        let apps = Self::apps(self);
+        // One that is made by now may stand there yet, where the gateway was killed.
+        found.retain(|one| apps.app(&one.name).is_none() || self.is_in_file(&one.name));
+        (found, apps)
     }
 
     /// Asks GitHub what the App is with this key alone.

@@ -1,8 +1,11 @@
 //! From checked `[[caller]]`s, `[broker]` and `[[app]]`s to what callers are answered by.
 
-use super::published::{self, Memories, Surroundings};
+use super::published::{self, Surroundings};
+use crate::apps::people::People;
 use crate::apps::{self, Apps};
-use crate::broker::{Mint, Rates, Refusal, Roster, Tokens, oidc, token};
+use crate::broker::{
+    Budget, Cache, Mint, Rates, Refusal, Roster, Tallies, Tickets, Tokens, oidc, token,
+};
 use crate::config::{Broker, Config};
 use crate::edge::source::Directory;
 use crate::gate::desk::{Desk, GrantReach, Installations, looking};
@@ -15,11 +18,11 @@ use crate::publish::{self, Allow, Browser, Place, Rewrite, Service};
 use crate::telemetry::Tasks;
 use crate::telemetry::audit::{self, Audit, Record};
 use crate::types::{Clock, Entropy, Name, Owner, RepositoryPattern, RouteKey, Secret};
-use crate::webhook::deliver::Resolve;
-use arc_swap::ArcSwap;
+use anyhow::Context as _;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::Url;
 
@@ -28,7 +31,8 @@ const SILENCE: Duration = Duration::from_mins(5);
 /// How long revoking may take after a reload; what is left ends within the hour.
 const REVOKING: Duration = Duration::from_secs(30);
 
-/// What the broker has beyond a reload: tokens, issuers' keys, what is known of Apps.
+/// What the broker has beyond a reload: tokens, issuers' keys, what is known of Apps, what is left
+/// of GitHub's limits and of callers' rates, answers that are held.
 #[derive(Debug)]
 pub(super) struct Office {
     /// The Apps of the configuration that is in force.
@@ -36,7 +40,14 @@ pub(super) struct Office {
     /// What is given out.
     pub(super) tokens: Tokens,
     issuers: Arc<oidc::Issuers>,
+    tickets: Arc<Tickets>,
+    tallies: Tallies,
+    people: OnceLock<People>,
+    tasks: Tasks,
     keys: Arc<Keys>,
+    budget: Arc<Budget>,
+    /// The desk that is in force.
+    desk: ArcSwapOption<Desk>,
 }
 
 /// Tells the Apps in force of deliveries.
@@ -74,15 +85,46 @@ impl Office {
             clock: clock.clone(),
         });
         let documents = Arc::new(Fetcher::new()?);
+        let tickets = Tickets::new().context("the system has no random numbers")?;
         Ok(Self {
             tokens: Tokens::new(keys.clone(), clock.clone(), entropy.clone(), tasks.clone()),
             issuers: Arc::new(oidc::Issuers::new(documents, clock.clone())),
+            budget: Arc::new(Budget::new(clock.clone())),
+            desk: ArcSwapOption::empty(),
+            tickets: Arc::new(tickets),
+            tallies: Tallies::default(),
+            people: OnceLock::new(),
+            tasks: tasks.clone(),
             apps,
             keys,
         })
     }
 
-    /// The desk of a configuration.
+    /// Who holds people's tokens, opened when an App first wants it; none where none does.
+    pub(super) fn people(&self, config: &Config) -> Result<Option<People>, Vec<String>> {
+        if !config.apps.iter().any(|app| app.user_tokens) {
+            return Ok(None);
+        }
+        if let Some(people) = self.people.get() {
+            return Ok(Some(people.clone()));
+        }
+        let place = apps::store::Place {
+            directory: config.gateway.state_dir.join("users"),
+            key: config.app_place.key.clone(),
+        };
+        let keys = &self.keys;
+        let opened = People::open(&place, &keys.audit, (&keys.clock, &self.tasks));
+        let opened = opened.map_err(|fault| vec![fault.to_string()])?;
+        Ok(Some(self.people.get_or_init(|| opened).clone()))
+    }
+
+    /// The desk that is in force.
+    pub(super) fn in_force(&self) -> Option<Arc<Desk>> {
+        self.desk.load_full()
+    }
+
+    /// The desk of a configuration. What callers of the one that is in force have asked, they
+    /// have asked.
     pub(super) fn desk(&self, config: &Config) -> Arc<Desk> {
         let callers = config.callers.iter().map(|granted| granted.caller.clone());
         let roster = Roster::new(callers.collect());
@@ -94,10 +136,26 @@ impl Office {
             };
             each.map(reach).collect()
         });
+        let each = roster.callers().iter();
+        let each = each.map(|caller| (&caller.name, caller.rate));
+        let before = self.desk.load();
+        let bytes = config.broker.as_ref().map(|broker| broker.cache);
+        let bytes = bytes.unwrap_or(Broker::CACHE).bytes();
+        let kept = before.as_ref().and_then(|desk| desk.cache.as_ref());
+        let kept = kept.filter(|cache| cache.bytes() == bytes).cloned();
         Arc::new(Desk {
-            rates: Rates::of(roster.callers().iter().map(|caller| caller.rate)),
+            rates: match before.as_ref() {
+                Some(before) => Rates::of(each, &before.rates),
+                None => Rates::of(each, &Rates::default()),
+            },
+            budget: self.budget.clone(),
+            cache: kept.or_else(|| Cache::new(bytes).map(Arc::new)),
+            tallies: self
+                .tallies
+                .of(roster.callers().iter().map(|caller| &caller.name)),
             issuers: self.issuers.clone(),
             tokens: self.tokens.clone(),
+            tickets: self.tickets.clone(),
             installations: self.keys.clone(),
             reaches: reaches.collect(),
             roster,
@@ -117,8 +175,14 @@ impl Office {
         }
     }
 
-    /// Ends what was given out under grants that are gone.
-    pub(super) fn settle(&self, desk: &Desk, tasks: &Tasks) {
+    /// From now on this desk is in force.
+    pub(super) fn open_with(&self, desk: &Arc<Desk>) {
+        self.desk.store(Some(desk.clone()));
+    }
+
+    /// The same after a reload: ends what was given out under grants that are gone.
+    pub(super) fn settle(&self, desk: &Arc<Desk>, tasks: &Tasks) {
+        self.open_with(desk);
         let mut grants: HashSet<_> = desk.roster.digests();
         let apps = self.apps.load();
         for caller in desk.roster.callers() {
@@ -200,7 +264,7 @@ pub(super) fn publish(
     config: &Config,
     routes: &[(publish::Route, Option<Api>)],
     directory: &Directory,
-    (memories, resolver, desk): (&Memories, &Arc<dyn Resolve>, &Arc<Desk>),
+    surroundings: &Surroundings<'_>,
     table: &mut Table,
 ) -> Result<(), String> {
     let Some(broker) = &config.broker else {
@@ -208,10 +272,8 @@ pub(super) fn publish(
     };
     for (route, api) in routes {
         let surroundings = Surroundings {
-            memories,
-            resolver,
-            desk,
             api: api.as_ref().map(|(api, named)| (api.as_str(), *named)),
+            ..*surroundings
         };
         published::publish(route, directory, &surroundings, table)?;
     }
@@ -220,7 +282,7 @@ pub(super) fn publish(
     let admission = directory.compile(&broker.from);
     let route = Route {
         admission: admission.map_err(|fault| fault.to_string())?,
-        way: Way::Vend(desk.clone(), path.as_str().into()),
+        way: Way::Vend(surroundings.desk.clone(), path.as_str().into()),
         counts: Counts::of(&key),
         key,
     };

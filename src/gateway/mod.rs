@@ -3,6 +3,7 @@
 
 mod apps;
 mod brokered;
+mod callers;
 mod files;
 mod private;
 mod published;
@@ -150,9 +151,8 @@ impl Gateway {
         }
         let audit = Audit::start(&config.audit)?;
         let spool: Arc<dyn Spool> = Arc::new(sqlite::Engine::open(&config.spool, clock.clone())?);
-        let certificates = certificate::Store::load(&config.certificates, clock.clone());
-        let (certificates, expired) = certificates.map_err(|faults| listed(&faults))?;
-        warn(&expired);
+        let certificates = certificates(&config, &clock)?;
+
         let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
         let dispatch = Dispatch::new(
             spool.clone(),
@@ -170,10 +170,9 @@ impl Gateway {
         let office = Office::open(apps.clone(), &audit, &clock, &entropy, &tasks)?;
         let (hands, none) = ((&watchers[..], &staff), Memories::new());
         let built = Built::new(&config, hands, (&office, &resolver), &none);
-        let Built {
-            snapshot, memories, ..
-        } = built.map_err(|faults| listed(&faults))?;
-        let entry = Arc::new(ArcSwap::from_pointee(world::entry(&snapshot)));
+        let built = built.map_err(|faults| listed(&faults))?;
+        office.open_with(&built.desk);
+        let entry = Arc::new(ArcSwap::from_pointee(world::entry(&built.snapshot)));
 
         let doors = config.listeners.iter();
         let doors = doors.map(|listener| Door::bind(listener, &mut kept));
@@ -181,12 +180,12 @@ impl Gateway {
         let admin_doors = admin::open(&config.admin).await?;
         let world = Arc::new(World {
             file,
-            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            snapshot: Arc::new(ArcSwap::from_pointee(built.snapshot)),
             entry,
             certificates,
             watchers: ArcSwap::from_pointee(watchers),
             dispatch,
-            memories: ArcSwap::from_pointee(memories),
+            memories: ArcSwap::from_pointee(built.memories),
             bench: Bench::new(apps, admin_doors.address()),
             office,
             resolver,
@@ -250,8 +249,9 @@ impl Gateway {
             // Every service that is dialled brings its own authorities; read as a file of none,
             // this keeps the system's, well-formed or not, out of every connection's way.
             ca_file: Some("/dev/null".to_owned()),
-            // An App's token that is too young may be tried again besides.
-            max_retries: upstream::MOST_ADDRESSES * 2,
+            // An App's token that is too young may be tried again besides, and GitHub's redirects to
+            // its stores are followed.
+            max_retries: upstream::MOST_ADDRESSES * 4,
             upstream_keepalive_pool_size: KEPT_CONNECTIONS,
             ..ServerConf::default()
         };
@@ -462,6 +462,17 @@ fn warn<W: std::fmt::Display>(warnings: &[W]) {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+}
+
+/// The certificates of a configuration; those that have ended are told.
+fn certificates(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<certificate::Store>> {
+    let loaded = certificate::Store::load(&config.certificates, clock.clone());
+    let (certificates, expired) = loaded.map_err(|faults| listed(&faults))?;
+    warn(&expired);
+    Ok(certificates)
 }
 
 /// All faults, one a line.

@@ -1,21 +1,27 @@
 //! From a checked `[[publish]]` to a service as requests meet it.
 
+use crate::apps::Apps;
+use crate::apps::people::People;
 use crate::edge::source::Directory;
 use crate::gate::ask::Inquiry;
 use crate::gate::desk::{Brokered, Desk};
+use crate::gate::person::Holder;
 use crate::gate::route::Counts;
 use crate::gate::service::{Memory, Place, Service};
-use crate::gate::upstream::{Authorities, Upstream};
+use crate::gate::store::{Store, Stores};
+use crate::gate::upstream::{Authorities, BuildError, Upstream};
 use crate::gate::{Route, Snapshot, Table, Way};
+use crate::github::Site;
 use crate::publish::profile::Policy;
 use crate::publish::rewrite::{Base, Mode, Names, Pair};
 use crate::publish::{self, Rewrite};
-use crate::types::{ParseError, RouteKey};
+use crate::types::{Name, ParseError, RouteKey};
 use crate::webhook::deliver::Resolve;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// The gate and the service start together at times.
 const FIRST_LOOK: Duration = Duration::from_mins(2);
@@ -70,7 +76,18 @@ pub(super) struct Surroundings<'a> {
     /// The server's API, where it is not below `/api/v3`, and how many of the route's places have
     /// names to be rewritten; the others are other ways to the same.
     pub(super) api: Option<(&'a str, usize)>,
+    /// Where each App is.
+    pub(super) sites: &'a Sites,
+    /// Apps whose people's tokens are held.
+    pub(super) holding: &'a [(Name, Arc<Site>)],
+    /// Where they are held; none where no App's are.
+    pub(super) people: Option<&'a People>,
+    /// The Apps in force.
+    pub(super) apps: &'a Arc<ArcSwap<Apps>>,
 }
+
+/// The GitHub of each App.
+pub(super) type Sites = HashMap<Name, Arc<Site>>;
 
 fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Service, String> {
     let resolver = surroundings.resolver;
@@ -90,6 +107,12 @@ fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Se
         .any(|place| place.internal.scheme() == "https");
     let authorities = tls.then(|| Authorities::load(route.ca.as_deref()));
     let authorities = authorities.transpose().map_err(|fault| fault.to_string())?;
+    let stores = stores(route, &pairs, authorities.as_ref(), surroundings)?;
+    let site = route
+        .app
+        .as_ref()
+        .and_then(|app| surroundings.sites.get(app));
+    let via = site.and_then(|site| site.via.as_ref());
     let mut places = Vec::new();
     for (place, pair) in route.places.iter().zip(pairs) {
         let secure = place.internal.scheme() == "https";
@@ -98,7 +121,7 @@ fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Se
         let upstream = Upstream::new(&place.internal, trusted, resolver.clone(), manners);
         places.push(Place {
             pair,
-            upstream: upstream.map_err(|fault| fault.to_string())?,
+            upstream: by(upstream, via).map_err(|fault| fault.to_string())?,
         });
     }
     let required = match &route.require_header {
@@ -110,8 +133,8 @@ fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Se
     };
     let inquiry = match (route.service, route.places.first()) {
         (publish::Service::Github, Some(place)) => Some(match surroundings.api {
-            Some((api, _)) => Inquiry::at(api.to_owned(), route.ca.as_deref())?,
-            None => Inquiry::new(&place.internal, route.ca.as_deref())?,
+            Some((api, _)) => Inquiry::at(api.to_owned(), route.ca.as_deref(), via)?,
+            None => Inquiry::new(&place.internal, route.ca.as_deref(), via)?,
         }),
         (publish::Service::Github | publish::Service::Other, _) => None,
     };
@@ -140,12 +163,73 @@ fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Se
             .get(&route.key)
             .cloned()
             .unwrap_or_default(),
-        brokered: route.app.as_ref().map(|app| Brokered {
-            app: app.clone(),
-            desk: surroundings.desk.clone(),
-        }),
+        brokered: route
+            .app
+            .as_ref()
+            .zip(stores)
+            .map(|(app, stores)| Brokered {
+                app: app.clone(),
+                desk: surroundings.desk.clone(),
+                stores,
+            }),
+        holder: holder(route, surroundings),
         learn: route.learn,
     })
+}
+
+/// Who holds people's tokens for the GitHub that a route leads to.
+fn holder(route: &publish::Route, surroundings: &Surroundings<'_>) -> Option<Arc<Holder>> {
+    let to = &route.places.first()?.internal;
+    let people = surroundings.people.filter(|_| route.app.is_none())?;
+    let here = surroundings.holding.iter();
+    let here = here.filter(|(_, site)| site.web.origin() == to.origin());
+    let names: Vec<Name> = here.map(|(name, _)| name.clone()).collect();
+    (!names.is_empty()).then(|| {
+        Arc::new(Holder {
+            people: people.clone(),
+            apps: surroundings.apps.clone(),
+            names,
+        })
+    })
+}
+
+/// The same, by a proxy where there is one.
+fn by(upstream: Result<Upstream, BuildError>, via: Option<&Url>) -> Result<Upstream, BuildError> {
+    match via {
+        Some(proxy) => upstream?.through(proxy),
+        None => upstream,
+    }
+}
+
+/// Where the bytes come from that an App's answers lead to; none where the route is no App's.
+fn stores(
+    route: &publish::Route,
+    pairs: &[Pair],
+    authorities: Option<&Authorities>,
+    surroundings: &Surroundings<'_>,
+) -> Result<Option<Stores>, String> {
+    let (Some(app), Some(pair)) = (&route.app, pairs.first()) else {
+        return Ok(None);
+    };
+    let mut others = Vec::new();
+    let site = surroundings.sites.get(app);
+    let via = site.and_then(|site| site.via.as_ref());
+    for address in site.map_or_else(Vec::new, |site| site.stores()) {
+        let said = |fault: &dyn std::fmt::Display| fault.to_string();
+        let url: Url = address.parse().map_err(|fault| said(&fault))?;
+        let origin = Base::try_from(&url).map_err(|fault| said(&fault))?;
+        let trusted = authorities.filter(|_| url.scheme() == "https").cloned();
+        let resolver = surroundings.resolver.clone();
+        let upstream = Upstream::new(&url, trusted, resolver, (route.timeout, false));
+        others.push(Store {
+            origin: origin.origin().clone(),
+            upstream: by(upstream, via).map_err(|fault| said(&fault))?,
+        });
+    }
+    Ok(Some(Stores {
+        own: pair.internal.origin().clone(),
+        others,
+    }))
 }
 
 /// Looks again and again whether what is published is in private mode.

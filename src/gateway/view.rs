@@ -2,7 +2,8 @@
 
 use super::World;
 use crate::admin::answer::{
-    Certificate, Learned, LearnedRequest, Refreshed, Route, SetupWindow, Source, TargetState,
+    Caller, Certificate, Learned, LearnedRequest, Refreshed, Route, SetupWindow, Source,
+    TargetState,
 };
 use crate::admin::{Running, Target, View};
 use crate::edge::source::{From, Origin};
@@ -100,6 +101,12 @@ impl View for Arc<World> {
             }
         };
         config.sources.iter().map(source).collect()
+    }
+
+    fn callers(&self) -> Vec<Caller> {
+        self.office
+            .in_force()
+            .map_or_else(Vec::new, |desk| super::callers::listed(&desk))
     }
 
     fn certificates(&self) -> Vec<Certificate> {

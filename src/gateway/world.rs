@@ -82,7 +82,20 @@ impl Built {
         let brokered = brokered::routes(config);
         let synthetic = brokered.iter().map(|(route, _)| route);
         let memories = published::memories(config.published.iter().chain(synthetic), old);
+        let sites = config.apps.iter();
+        let sites = sites
+            .map(|app| (app.name.clone(), app.site.clone()))
+            .collect();
+        let holding = config.apps.iter().filter(|app| app.user_tokens);
+        let holding: Vec<_> = holding
+            .map(|app| (app.name.clone(), app.site.clone()))
+            .collect();
+        let people = office.people(config)?;
         let surroundings = Surroundings {
+            sites: &sites,
+            holding: &holding,
+            people: people.as_ref(),
+            apps: &office.apps,
             memories: &memories,
             resolver,
             desk: &desk,
@@ -115,12 +128,7 @@ fn table(
             faults.push(format!("route {}: {fault}", route.key));
         }
     }
-    let parts = (
-        surroundings.memories,
-        surroundings.resolver,
-        surroundings.desk,
-    );
-    if let Err(fault) = brokered::publish(config, brokered, directory, parts, &mut table) {
+    if let Err(fault) = brokered::publish(config, brokered, directory, surroundings, &mut table) {
         faults.push(format!("broker: {fault}"));
     }
     for hook in &config.webhooks {

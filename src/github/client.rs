@@ -15,7 +15,7 @@ pub use hook::{HookChange, HookConfig, HookEntry};
 pub use manifest::Created;
 pub use page::{Cursor, Page};
 pub use token::Listed;
-pub use user::UserTokens;
+pub use user::{Renewed, SignIn, SignedIn, UserTokens};
 
 use super::{Credential, Fault, Site};
 use crate::types::{Clock, Secret, Timestamp};

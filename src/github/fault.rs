@@ -150,7 +150,7 @@ fn limited(headers: &HeaderMap, now: Timestamp) -> Fault {
     }
 }
 
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
@@ -185,12 +185,12 @@ fn address(said: &str) -> Option<IpAddr> {
         .find_map(|word| word.trim_end_matches('.').parse().ok())
 }
 
-const REMAINING: &str = "x-ratelimit-remaining";
-const RESET: &str = "x-ratelimit-reset";
+pub(super) const REMAINING: &str = "x-ratelimit-remaining";
+pub(super) const RESET: &str = "x-ratelimit-reset";
 /// Where GitHub does not say how long.
 const UNTOLD: Duration = Duration::from_secs(60);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Primary limits are reset within the hour; whatever else is said is not believed.
-const LONGEST_PAUSE: Duration = Duration::from_hours(2);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_hours(2);
 const LONGEST_MESSAGE: usize = 300;
 const TOKENS: [&str; 6] = ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"];

@@ -14,6 +14,25 @@ pub enum Product {
     Server,
 }
 
+/// Hosts from which github.com serves bytes.
+const CLOUD: [&str; 9] = [
+    "codeload.github.com",
+    "github-cloud.githubusercontent.com",
+    "github-cloud.s3.amazonaws.com",
+    "github-releases.githubusercontent.com",
+    "lfs.github.com",
+    "media.githubusercontent.com",
+    "objects.githubusercontent.com",
+    "raw.githubusercontent.com",
+    "release-assets.githubusercontent.com",
+];
+/// Parts of a server that serve bytes, where each has a host of its own.
+const ISOLATED: [&str; 3] = ["codeload", "media", "raw"];
+
+fn cloud() -> impl Iterator<Item = String> {
+    CLOUD.iter().map(|host| format!("https://{host}"))
+}
+
 /// `[[github]]`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
@@ -61,6 +80,24 @@ impl Site {
     #[must_use]
     pub fn root(&self) -> String {
         self.web.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// The hosts of its own beside that of its pages from which it serves bytes: archives, raw
+    /// files, release assets, LFS objects. What its answers send a client to elsewhere is somebody
+    /// else's.
+    ///
+    /// Sources: github.com's by "Self-hosted runners reference", a server's by "Enabling subdomain
+    /// isolation", of `docs.github.com`.
+    #[must_use]
+    pub fn stores(&self) -> Vec<String> {
+        let isolated = ISOLATED
+            .iter()
+            .map(|label| self.beside(&format!("{label}.")));
+        match self.product {
+            Product::Cloud if self.web.host_str() == Some("github.com") => cloud().collect(),
+            Product::Cloud => isolated.chain(cloud()).collect(),
+            Product::Server => isolated.collect(),
+        }
     }
 
     /// The page on which an App is installed.

@@ -116,6 +116,8 @@ pub struct Recovery {
     places: Mutex<Option<(Places, Timestamp)>>,
     /// Hooks whose deliveries came and that are none of ours, told once.
     strangers: Mutex<HashSet<Box<str>>>,
+    /// What failed again, counted once; no more than what was tried.
+    left: Mutex<HashSet<Arc<str>>>,
 }
 
 /// What every recovery shares.
@@ -146,6 +148,7 @@ impl Recovery {
             parts,
             places: Mutex::new(None),
             strangers: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -164,6 +167,10 @@ impl Recovery {
         };
         let lost = mark.is_of_another_spool(self.settings.spool.as_deref());
         self.warn(app, &mark, retention, lost, now);
+        told::measure_age(
+            app,
+            mark.until.map_or(Duration::ZERO, |until| now.since(until)),
+        );
         let since = if lost {
             now.before(retention)
         } else {
@@ -198,7 +205,12 @@ impl Recovery {
         mark.until = Some(now);
         mark.spool.clone_from(&self.settings.spool);
         mark.tried.retain(|_, at| now.since(*at) < retention);
+        self.left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|guid| mark.tried.contains_key(guid));
         self.keep(app, &mark).await?;
+        told::measure_age(app, Duration::ZERO);
         if round.again > 0 {
             let outcome = format!("{}: {} sent again", app.name(), round.again);
             tracing::info!(app = %app.name(), again = round.again, "GitHub sends again what it could not deliver");
@@ -237,7 +249,10 @@ impl Recovery {
             }
             round.seen += 1;
             if mark.tried.contains_key(&guid) {
-                round.failed += usize::from(!ok);
+                if !ok {
+                    round.failed += 1;
+                    self.leave(app, &guid);
+                }
                 continue;
             }
             missing.push((guid, oldest.clone()));
@@ -257,6 +272,7 @@ impl Recovery {
             }
             mark.tried.insert(guid, now);
             round.again += 1;
+            told::count_again(app);
             if round.again.is_multiple_of(KEEP_EVERY) {
                 self.keep(app, mark).await?;
             }

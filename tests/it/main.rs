@@ -19,10 +19,12 @@
     reason = "tests fail by panicking"
 )]
 
+mod apps;
 mod brokered;
 mod control;
 mod doors;
 mod examples;
+mod front;
 mod full;
 mod harness;
 mod inside;

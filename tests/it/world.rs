@@ -25,7 +25,15 @@ pub const PARTS: [&str; 5] = ["codeload", "raw", "media", "uploads", "avatars"];
 pub const SERVER: SocketAddr = at([10, 1, 0, 10]);
 /// Where github.com is, under these names.
 pub const DOTCOM: SocketAddr = at([192, 0, 2, 10]);
-pub const DOTCOM_NAMES: [&str; 3] = ["github.com", "api.github.com", "uploads.github.com"];
+pub const DOTCOM_NAMES: [&str; 7] = [
+    "github.com",
+    "api.github.com",
+    "uploads.github.com",
+    "codeload.github.com",
+    "lfs.github.com",
+    "github-cloud.githubusercontent.com",
+    "release-assets.githubusercontent.com",
+];
 /// Where clients find the public name: at the wire, which keeps what passes.
 pub const WIRE: SocketAddr = at([198, 51, 100, 10]);
 /// Where the gate is.

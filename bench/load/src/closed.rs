@@ -44,7 +44,7 @@ pub async fn pages(options: &Options) -> anyhow::Result<()> {
     run(options, clients).await
 }
 
-async fn run(options: &Options, mut clients: Vec<impl Asker>) -> anyhow::Result<()> {
+pub async fn run(options: &Options, mut clients: Vec<impl Asker>) -> anyhow::Result<()> {
     let warmed = round(&mut clients, options.seconds("warm")?).await?.len();
     ready().await?;
     let begun = Instant::now();

@@ -11,6 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+/// What those show who are not given another credential.
+const TOKEN: &str = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+
 /// What is asked for and what must come.
 pub struct Page {
     request: Vec<u8>,
@@ -27,10 +30,11 @@ impl Page {
              User-Agent: octokit-core.js/7.0.3 Node.js/24\r\n\
              Accept: application/vnd.github.v3+json\r\n\
              Accept-Encoding: gzip, deflate\r\n\
-             Authorization: token ghp_0123456789abcdefghijklmnopqrstuvwxyz\r\n\
+             Authorization: token {}\r\n\
              X-GitHub-Api-Version: 2022-11-28\r\n\r\n",
             options.text("path")?,
             options.text("host")?,
+            options.text("credential").unwrap_or(TOKEN),
         );
         let path = options.text("document")?;
         Ok(Self {

@@ -1,13 +1,15 @@
 //! The load that `bench/run` puts on each contestant, and what stands behind it.
 //!
-//! Each mode but `sink` and `origin` gets ready, says so by a line on standard output, waits for a line on
+//! Each mode but `sink`, `origin` and `github` gets ready, says so by a line on standard output, waits for a line on
 //! standard input, does its work, and prints one JSON object. Whoever measures reads the clocks of
 //! the contestant in between. An answer that was not expected ends it with exit code 1.
 
+mod asks;
 mod body;
 mod client;
 mod closed;
 mod fetch;
+mod github;
 mod handshakes;
 mod idle;
 mod origin;
@@ -40,7 +42,12 @@ hubgate-load MODE --KEY VALUE …
                                               each client asks again when it has the document
   streams     --clients N --bytes N --kind download|clone|upload|push --pace N [--seconds S]
                                               a large body each; --pace: bytes a second, 0: all
-all but `sink` and `origin`: --to A --host H --ca PEM; `closed`, `steady` and `idle`: --secret S
+  github      --listen A --chain PEM --key PEM --document FILE
+                                              GitHub as an App meets it; ends with its input
+  asks        --clients N --seconds S --warm S --asks FILE
+                                              each client asks for the next line of the file
+  once        --clients N --asks FILE         each line of the file is asked once
+all but `sink`, `origin` and `github`: --to A --host H --ca PEM; `closed`, `steady` and `idle`: --secret S
   --body FILE --event E --expect STATUS";
 
 fn main() -> ExitCode {
@@ -73,6 +80,9 @@ fn run() -> anyhow::Result<()> {
             "origin" => origin::serve(&options).await,
             "fetch" => closed::pages(&options).await,
             "streams" => streams::run(&options).await,
+            "github" => github::serve(&options).await,
+            "asks" => asks::closed(&options).await,
+            "once" => asks::once(&options).await,
             _ => bail!("no mode `{mode}`\n{USAGE}"),
         }
     })

@@ -27,27 +27,14 @@ struct Documents {
 }
 
 pub async fn serve(options: &Options) -> anyhow::Result<()> {
-    let mut provider = aws_lc_rs::default_provider();
-    provider.cipher_suites = vec![aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384];
-    let chain = CertificateDer::pem_file_iter(options.text("chain")?)?.collect::<Result<_, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(options.text("key")?)?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = acceptor(options)?;
     let inside = options.text("inside")?;
     let documents = Arc::new(Documents {
         small: document(options.text("small")?, inside)?,
         large: document(options.text("large")?, inside)?,
     });
     let socket = TcpListener::bind(options.text("listen")?).await?;
-    // Ends with whoever started it.
-    std::thread::spawn(|| {
-        std::io::stdin().lines().for_each(drop);
-        std::process::exit(0);
-    });
+    until_input_ends();
     loop {
         let (stream, _) = socket.accept().await?;
         stream.set_nodelay(true)?;
@@ -64,6 +51,28 @@ pub async fn serve(options: &Options) -> anyhow::Result<()> {
             }
         });
     }
+}
+
+/// The TLS that such a server has.
+pub fn acceptor(options: &Options) -> anyhow::Result<TlsAcceptor> {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites = vec![aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384];
+    let chain = CertificateDer::pem_file_iter(options.text("chain")?)?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(options.text("key")?)?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Ends with whoever started it.
+pub fn until_input_ends() {
+    std::thread::spawn(|| {
+        std::io::stdin().lines().for_each(drop);
+        std::process::exit(0);
+    });
 }
 
 /// A whole answer, with the fields that such a server has in its own.

@@ -1,6 +1,7 @@
 //! Tests of keys in a process of their own.
 
 use super::*;
+use crate::apps::Keyring;
 use crate::apps::fake::key;
 use crate::github::fake::{NOW, Turned};
 use crate::telemetry::Tasks;
@@ -14,7 +15,8 @@ impl Running {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = UnixListener::bind(dir.path().join("s")).unwrap();
-        let signer = Signer::new(vec![key(0)], Turned::new());
+        let own: Keyring = [key(0)].into_iter().collect();
+        let signer = Signer::new(vec![Arc::new(own)], Turned::new());
         let tasks = Tasks::new();
         let (own, stop) = (tasks.clone(), tasks.stopping());
         tasks.spawn("signer", async move {

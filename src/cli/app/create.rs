@@ -121,7 +121,7 @@ fn wait(client: &Client, name: &str) -> anyhow::Result<ExitCode> {
                 | AppState::Away => terminal::say(&(shown::line(&app) + "\n"))?,
             }
         }
-        runtime.block_on(tokio::time::sleep(LOOK_EVERY));
+        runtime.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
     }
 }
 

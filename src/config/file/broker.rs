@@ -104,6 +104,10 @@ pub(in crate::config) struct Broker {
     /// besides.
     #[schemars(extend("default" = "anywhere"))]
     pub(in crate::config) from: Option<OneOrMany>,
+    /// Memory for answers of GitHub's API, which are served where GitHub says that they are still
+    /// so, and then cost nothing of its limits; `"0"`: none is held.
+    #[schemars(extend("default" = "64MiB"))]
+    pub(in crate::config) cache: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for GrantedPermissions {

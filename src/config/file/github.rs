@@ -46,4 +46,7 @@ pub(in crate::config) struct App {
     /// Ask GitHub for what it could not deliver, and have it sent again.
     #[schemars(extend("default" = false))]
     pub(in crate::config) recover: Option<bool>,
+    /// Hold the tokens of people who sign in with it through a published GitHub, and renew them.
+    #[schemars(extend("default" = false))]
+    pub(in crate::config) user_tokens: Option<bool>,
 }

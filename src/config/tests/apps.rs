@@ -115,6 +115,7 @@ fn a_host_or_an_app_that_is_wrong_says_where_and_what_would_be_right() {
         (URL, "\"https://ghes/api/v3\"", "github[0].url: found `https://ghes/api/v3`, expected the host alone: where its API is follows from it".to_owned()),
         (URL, "\"https://ghes\"\nvia = \"http://proxy/x\"", "github[0].via: found `http://proxy/x`, expected a proxy such as `http://proxy.corp.internal:3128`".to_owned()),
         (URL, "\"https://ghes\"\nvia = \"proxy:3128\"", "github[0].via: `proxy:3128` does not begin with `https://` or `http://`; expected an address such as `https://hooks.example.com/jira`".to_owned()),
+        (URL, "\"https://ghes\"\nvia = \"https://proxy/\"\n[broker]\nurl = \"https://hooks.example.com/b\"", "github[0].via: is https, and callers use Apps there: what they ask passes a proxy that is spoken to in plain http only; expected `http://HOST:PORT`".to_owned()),
         ("github = \"ghes\"", "github = \"gehs\"", "app[0].github: there is no `[[github]]` named `gehs`; did you mean `ghes`?".to_owned()),
         ("github = \"ghes\"", "", "app[0].github: missing; expected the name of a `[[github]]`".to_owned()),
         ("id = 12", "id = 0", "app[0].id: found `0`, expected the App id that its settings at GitHub show, such as `12`".to_owned()),
@@ -257,4 +258,45 @@ fn an_app_that_was_made_here_and_does_not_fit_the_file_is_told() {
         let said = place.complaint(&text);
         assert!(said.contains(expected), "{said}");
     }
+}
+
+#[test]
+fn a_route_takes_what_an_app_signs_as_soon_as_the_app_is_there() {
+    let route = "secrets = [\"inline:of the hook itself\", \"app:sync\"]";
+    let read = |apps: &str| {
+        let own = format!("{RIGHT}{apps}");
+        let mut lines = own.lines();
+        let old = lines.find(|line| line.starts_with("secrets = [")).unwrap();
+        place().read(&own.replacen(old, route, 1)).unwrap()
+    };
+    let warned = |config: &Config, what: &str| {
+        assert_eq!(config.webhooks[0].secrets.len(), 1);
+        assert!(
+            config
+                .warnings
+                .iter()
+                .any(|one| one.to_string().contains(what)),
+            "{:?}",
+            config.warnings
+        );
+    };
+    warned(&read(""), "no App `sync` is held here yet");
+    warned(&read(APPS), "`sync` has no webhook secret");
+    let secret = "webhook_secret = \"inline:of the App's own webhook\"\nkeys =";
+    let config = read(&APPS.replacen("keys =", secret, 1));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let secrets = config.webhooks[0].secrets.iter();
+    let secrets: Vec<_> = secrets.map(|one| one.read().unwrap()).collect();
+    assert_eq!(secrets[1].expose(), b"of the App's own webhook");
+}
+
+#[test]
+fn a_key_in_hardware_is_the_signers_to_name() {
+    let named = "[\"pkcs11:token=hubgate;object=sync\"]";
+    let mistakes = place().read(&changed((KEYS, named))).unwrap_err();
+    let said = mistakes.to_string();
+    assert!(
+        said.contains("with which `hubgate signer` speaks"),
+        "{said}"
+    );
 }

@@ -181,7 +181,7 @@ fn a_setting_that_is_switched_off_in_the_shipped_file_shows_its_default() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 30);
+    assert_eq!(seen, 32);
 }
 
 #[test]
@@ -235,8 +235,11 @@ fn every_default_of_the_schema_is_what_is_meant_when_the_key_is_left_out() {
     assert_eq!(doors(&bare), doors(&with_defaults));
     let callers = |config: &Config| config.callers[0].caller.rate;
     assert_eq!(callers(&bare), callers(&with_defaults));
-    let from = |config: &Config| config.broker.as_ref().map(|broker| broker.from.clone());
-    assert_eq!(from(&bare), from(&with_defaults));
+    let broker = |config: &Config| {
+        let broker = config.broker.as_ref();
+        broker.map(|broker| (broker.from.clone(), broker.cache))
+    };
+    assert_eq!(broker(&bare), broker(&with_defaults));
     assert_eq!(bare.spool, with_defaults.spool);
     assert_eq!(bare.log, with_defaults.log);
     assert_eq!(bare.admin.socket, with_defaults.admin.socket);

@@ -68,9 +68,9 @@ pub(super) fn pending(pending: &Pending, world: &World) -> answer::App {
         }
         Stage::Converting => {
             let text = format!(
-                "GitHub was asked for its key and what it said was lost. If the App is there, make \
-                 a key in its settings and name it in `[[app]]`, or delete the App there; then \
-                 `hubgate app remove {name}`"
+                "GitHub was asked for its key and what it said was lost: `hubgate app remove {name}`. \
+                 If the App is at GitHub, delete it there, or make a key in its settings and name \
+                 it in `[[app]]`"
             );
             (AppState::Lost, text)
         }
@@ -122,9 +122,7 @@ fn advice(
     let text = match state {
         AppState::Created => format!("install it at {install}"),
         AppState::Removed => format!("it was uninstalled; install it again at {install}"),
-        AppState::Suspended => {
-            "whoever suspended it, the App's owner or the account, can end that".to_owned()
-        }
+        AppState::Suspended => suspended(known),
         AppState::KeyRefused => format!(
             "its keys were deleted at GitHub, or `id` is another App's: make a key at {settings} \
              and run `hubgate app rotate-key`, or name it in `keys`"
@@ -149,6 +147,29 @@ fn advice(
         AppState::Waiting | AppState::Expired | AppState::Lost | AppState::Unasked => return None,
     };
     Some(text)
+}
+
+/// Each suspension, and who alone can end it.
+fn suspended(known: &Known) -> String {
+    let each = known.standings.iter().filter_map(|(owner, standing)| {
+        let Standing::Suspended(found) = standing else {
+            return None;
+        };
+        let page = found.page.as_deref().unwrap_or("its page at GitHub");
+        Some(match known.suspended_by(found) {
+            Some(Side::App) => {
+                format!("the App's owner suspended it at {owner}: only they can end that")
+            }
+            Some(Side::Account) => {
+                format!("{owner} suspended it: only its people can end that, at {page}")
+            }
+            Some(Side::Unknown) | None => format!(
+                "it is suspended at {owner}, by the App's owner or by the account's people, who \
+                 alone can end that: ask them; the account's page is {page}"
+            ),
+        })
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn installations(known: &Known) -> Vec<AppInstallation> {

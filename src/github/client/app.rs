@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Registration {
     /// Its number.
     pub id: AppId,
+    /// What it is called in OAuth, where that is told.
+    pub client_id: Option<String>,
     /// Its name in addresses. A rename changes it.
     pub slug: String,
     /// Its name for people.
@@ -155,6 +157,7 @@ fn one(answer: &super::Answer) -> Result<Installation, Fault> {
 #[derive(Deserialize)]
 struct RawApp {
     id: u64,
+    client_id: Option<String>,
     #[serde(default)]
     slug: String,
     #[serde(default)]
@@ -173,6 +176,7 @@ impl From<RawApp> for Registration {
         let kind = owner.and_then(|owner| owner.kind.as_deref());
         Self {
             id: AppId(raw.id),
+            client_id: raw.client_id,
             organization: kind == Some("Organization"),
             slug: raw.slug,
             name: raw.name,

@@ -547,17 +547,17 @@ async fn a_users_token_is_renewed_and_a_refusal_with_200_is_one() {
     let fake = fake.await;
     let client = client(&fake);
     let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
-    let tokens = client
-        .renew("Iv1", &secret("cs"), &secret("old"))
-        .await
-        .unwrap();
+    let renewed = client.renew("Iv1", &secret("cs"), &secret("old")).await;
+    let Ok(Renewed::Tokens(tokens)) = renewed else {
+        panic!("{renewed:?}");
+    };
     assert_eq!(tokens.access.expose(), b"ghu_1");
     assert_eq!(tokens.expires_in, Some(Duration::from_secs(28_800)));
     let seen = &fake.seen()[0];
     assert_eq!(seen.line, "POST /login/oauth/access_token");
     assert_eq!(seen.header("accept"), "application/json");
     let again = client.renew("Iv1", &secret("cs"), &secret("spent")).await;
-    assert!(matches!(again, Err(Fault::Unauthorized { date: Some(_) })));
+    assert!(matches!(again, Ok(Renewed::Refused(code)) if code == "bad_refresh_token"));
 }
 
 #[test]

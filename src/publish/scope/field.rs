@@ -3,7 +3,7 @@
 //! A field without fields of its own is a value of the object that it stands in. A field with
 //! fields below it leads to another object, and only those listed here may be followed; they were
 //! reviewed against GitHub's public schema. What is not listed leads, or may lead, to
-//! repositories elsewhere: `parent`, `forks`, `templateRepository`, `compare` (which takes
+//! repositories elsewhere: `forks`, `templateRepository`, `compare` (which takes
 //! `owner:branch`), projects, linked branches, the commits and subjects of a time line, issues
 //! closed or tracked, and whatever a later version adds.
 
@@ -20,6 +20,9 @@ pub(super) enum Place {
     Owner,
     /// A person, or a thing that may belong to another repository: values, not what they lead to.
     Leaves,
+    /// The repository that a fork was made of: what REST tells of it beside the fork, which `gh repo
+    /// clone` asks for each time; not what is in it.
+    Parent,
     /// A repository or a thing that may be elsewhere: which one it is, not what is in it.
     Identity,
 }
@@ -31,6 +34,9 @@ impl Place {
             Self::Inside if among(&INSIDE, name) => Some(Self::Inside),
             Self::Inside if among(&PEOPLE, name) || among(&SHARED, name) => Some(Self::Leaves),
             Self::Inside if among(&REFERENCES, name) => Some(Self::Identity),
+            Self::Inside if name == "parent" => Some(Self::Parent),
+            Self::Parent if name == "owner" => Some(Self::Leaves),
+            Self::Parent if name == "defaultBranchRef" => Some(Self::Identity),
             Self::Organization if name == "repositories" => Some(Self::Inside),
             Self::Organization | Self::Owner if name == "repository" => Some(Self::Inside),
             Self::Organization if matches!(name, "membersWithRole" | "team" | "teams") => {
@@ -40,7 +46,12 @@ impl Place {
             Self::Leaves if matches!(name, "label" | "labels") => Some(Self::Leaves),
             Self::Identity if among(&LISTS, name) || name == "repository" => Some(Self::Identity),
             Self::Identity if name == "owner" => Some(Self::Leaves),
-            Self::Inside | Self::Organization | Self::Owner | Self::Leaves | Self::Identity => None,
+            Self::Inside
+            | Self::Organization
+            | Self::Owner
+            | Self::Leaves
+            | Self::Parent
+            | Self::Identity => None,
         }
     }
 
@@ -49,6 +60,7 @@ impl Place {
         match self {
             Self::Inside | Self::Organization | Self::Owner | Self::Leaves => true,
             Self::Identity => among(&WHICH, name),
+            Self::Parent => among(&WHICH, name) || among(&TOLD, name),
         }
     }
 }
@@ -292,6 +304,16 @@ const REFERENCES: [&str; 7] = [
 /// What lists are made of. Sorted.
 const LISTS: [&str; 4] = ["edges", "node", "nodes", "pageInfo"];
 
+/// The values that are told of a fork's parent besides. Sorted.
+const TOLD: [&str; 6] = [
+    "description",
+    "hasIssuesEnabled",
+    "hasWikiEnabled",
+    "isEmpty",
+    "isTemplate",
+    "viewerPermission",
+];
+
 /// The values that tell which repository, issue or pull request it is. Sorted.
 const WHICH: [&str; 21] = [
     "__typename",
@@ -326,7 +348,7 @@ mod tests {
     #[test]
     fn lists_are_sorted_and_a_field_leads_to_one_place() {
         let all = [&INSIDE[..], &PEOPLE, &SHARED, &REFERENCES];
-        for list in all.into_iter().chain([&WHICH[..], &LISTS]) {
+        for list in all.into_iter().chain([&WHICH[..], &LISTS, &TOLD]) {
             assert!(list.is_sorted_by(|a, b| a < b), "{list:?}");
         }
         let mut names = all.concat();

@@ -11,15 +11,15 @@ enum Kind {
 pub(super) fn describe() {
     for (kind, name, help) in DESCRIBED {
         match kind {
-            Counter => metrics::describe_counter!(name, help),
-            Gauge => metrics::describe_gauge!(name, help),
-            Histogram => metrics::describe_histogram!(name, help),
+            Counter => metrics::describe_counter!(*name, *help),
+            Gauge => metrics::describe_gauge!(*name, *help),
+            Histogram => metrics::describe_histogram!(*name, *help),
         }
     }
 }
 
 /// In the order of their names.
-const DESCRIBED: [(Kind, &str, &str); 21] = [
+const DESCRIBED: &[(Kind, &str, &str)] = &[
     (
         Counter,
         "hubgate_admin_requests_total",
@@ -29,6 +29,16 @@ const DESCRIBED: [(Kind, &str, &str); 21] = [
         Histogram,
         "hubgate_admin_request_seconds",
         "How long requests to the admin API took",
+    ),
+    (
+        Gauge,
+        "hubgate_app_installations",
+        "How many installations of an App are in a state, by App and state",
+    ),
+    (
+        Gauge,
+        "hubgate_app_state",
+        "1 for the state that an App is in, as GitHub last told, by App and state",
     ),
     (
         Counter,
@@ -45,7 +55,22 @@ const DESCRIBED: [(Kind, &str, &str); 21] = [
         "hubgate_audit_write_errors_total",
         "Failed writes of the audit file",
     ),
+    (
+        Counter,
+        "hubgate_budget_refused_total",
+        "Requests as an App that were answered 429 without asking GitHub, by App and reason",
+    ),
     (Gauge, "hubgate_build_info", "1; the version is its label"),
+    (
+        Gauge,
+        "hubgate_cache_bytes",
+        "Memory for answers of GitHub's API that are held",
+    ),
+    (
+        Counter,
+        "hubgate_cache_total",
+        "Requests for which an answer was held, by App and whether it was unchanged",
+    ),
     (
         Counter,
         "hubgate_conflicting_deliveries_total",
@@ -68,8 +93,38 @@ const DESCRIBED: [(Kind, &str, &str); 21] = [
     ),
     (
         Gauge,
+        "hubgate_github_remaining",
+        "What GitHub last said is left of a limit, by App, owner, installation and resource",
+    ),
+    (
+        Gauge,
         "hubgate_published_open",
         "1 where a published server answers without a login, 0 where it does not, by route",
+    ),
+    (
+        Gauge,
+        "hubgate_recovery_age_seconds",
+        "How far back what GitHub could not deliver was last looked through, by App",
+    ),
+    (
+        Counter,
+        "hubgate_recovery_left_total",
+        "Deliveries that failed again after they were sent again, by App",
+    ),
+    (
+        Counter,
+        "hubgate_recovery_rounds_total",
+        "Looks at what GitHub could not deliver, by App and outcome",
+    ),
+    (
+        Gauge,
+        "hubgate_recovery_seen",
+        "Failed deliveries that a route wants, as the last look found them, by App",
+    ),
+    (
+        Counter,
+        "hubgate_recovery_sent_again_total",
+        "Deliveries that GitHub was asked to send again, by App",
     ),
     (
         Gauge,
@@ -120,5 +175,10 @@ const DESCRIBED: [(Kind, &str, &str); 21] = [
         Counter,
         "hubgate_task_panics_total",
         "Tasks that ended in a panic, by name",
+    ),
+    (
+        Counter,
+        "hubgate_tokens_total",
+        "Tokens that callers needed, by App and outcome",
     ),
 ];

@@ -41,8 +41,14 @@ impl Recovery {
     /// Says what a round came to, and how long the next one waits.
     fn tell(&self, app: &App, round: &Result<Round, Unfinished>) -> Duration {
         let name = app.name();
+        let outcome = if round.is_ok() { "ok" } else { "unfinished" };
+        metrics::counter!("hubgate_recovery_rounds_total", "app" => name.to_string(), "outcome" => outcome)
+            .increment(1);
         let least = match round {
             Ok(round) => {
+                let whole = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+                metrics::gauge!("hubgate_recovery_seen", "app" => name.to_string())
+                    .set(whole(round.seen));
                 if round.failed > 0 {
                     tracing::warn!(
                         app = %name, failed = round.failed,
@@ -58,6 +64,15 @@ impl Recovery {
         };
         let jitter = 0.1f64.mul_add(-self.parts.entropy.unit(), 1.0);
         EVERY.mul_f64(jitter).max(least)
+    }
+
+    /// Counts once each delivery that failed again.
+    pub(super) fn leave(&self, app: &App, guid: &Arc<str>) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.insert(Arc::clone(guid)) {
+            metrics::counter!("hubgate_recovery_left_total", "app" => app.name().to_string())
+                .increment(1);
+        }
     }
 
     /// Tells once of each hook whose deliveries come and of which GitHub lists none.
@@ -142,6 +157,18 @@ impl Recovery {
             );
         }
     }
+}
+
+/// How far back GitHub's list was looked through.
+pub(super) fn measure_age(app: &App, age: Duration) {
+    metrics::gauge!("hubgate_recovery_age_seconds", "app" => app.name().to_string())
+        .set(age.as_secs_f64());
+}
+
+/// One more was sent again.
+pub(super) fn count_again(app: &App) {
+    metrics::counter!("hubgate_recovery_sent_again_total", "app" => app.name().to_string())
+        .increment(1);
 }
 
 const EVERY: Duration = Duration::from_secs(300);

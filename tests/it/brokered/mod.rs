@@ -2,16 +2,22 @@
 //! GitHub's leaves the gate but where that is asked for. Told by clients outside, against the
 //! simulator of GitHub under its internal name.
 
+mod budget;
+mod bytes;
+mod cache;
+mod clients;
 mod faults;
 mod issuer;
 mod matrix;
 mod proxy;
 mod tokens;
+mod via;
 
+use crate::front::front;
 use crate::harness::{Gate, Site, eventually, private};
 use crate::outside::Wire;
 use crate::simulator::{AppKey, Opening, Shape, Simulator};
-use crate::world::{GATE, INTERNAL, PUBLIC, WIRE, World, all_of};
+use crate::world::{PUBLIC, WIRE, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -74,6 +80,8 @@ impl Caller {
     }
 }
 
+/// Where GitHub is, as the App.
+const API: &str = "/github/sync/api/v3";
 /// A grant of everything that a test may want.
 const WIDE: &str = r#"repositories = ["web-*", "docs"]
 permissions = { contents = "write", issues = "write" }
@@ -87,11 +95,25 @@ impl Broker {
 
     /// The same with these keys of the listener.
     async fn with(world: &World, shape: Shape, listen: &str, sections: &str) -> Option<Self> {
-        let host = match shape {
-            Shape::Ghes => INTERNAL,
-            Shape::Dotcom => "github.com",
+        let opening = Opening::within(world, shape);
+        Self::at(world, opening, "", (listen, sections)).await
+    }
+
+    /// The same at this GitHub, with these keys of `[[github]]`.
+    async fn at(
+        world: &World,
+        opening: Opening,
+        keys: &str,
+        (listen, sections): (&str, &str),
+    ) -> Option<Self> {
+        let authority = match opening.shape {
+            Shape::Ghes => world.path("corp-ca.pem"),
+            Shape::Dotcom => world.path("public-ca.pem"),
         };
-        let github = Simulator::open(Opening::within(world, shape)).await?;
+        let url = opening.web.clone().unwrap();
+        let authority = authority.display();
+        let keys = format!("url = \"{url}\"\nca = \"{authority}\"\n{keys}");
+        let github = Simulator::open(opening).await?;
         github.organization("acme");
         github.organization("other");
         let names = [
@@ -106,14 +128,9 @@ impl Broker {
         let app = github.app("sync", "acme", &key, &INSTALLED);
         let installation = github.install_on(app, "acme", &["web-1", "web-2", "docs", "secret"]);
         let site = Site::new();
-        world.public.issue_to(
-            &all_of(PUBLIC),
-            &site.path("public.pem"),
-            &site.path("public.key"),
-        );
         std::fs::write(site.path("app.pem"), key.pkcs1_pem()).unwrap();
         private(&site.path("app.pem"));
-        let broker = Self::configured(world, &site, (app, host), listen, sections);
+        let broker = Self::configured(world, &site, (app, &keys), listen, sections);
         site.write(&broker);
         let gate = site.start().await;
         let wire = Wire::open(world).await;
@@ -132,43 +149,20 @@ impl Broker {
     fn configured(
         world: &World,
         site: &Site,
-        (app, host): (u64, &str),
+        (app, github): (u64, &str),
         listen: &str,
         sections: &str,
     ) -> String {
+        let begin = front(world, site, listen);
         let here = site.path("");
         let here = here.display();
-        let names = all_of(PUBLIC).join("\", \"");
-        let authority = match host {
-            INTERNAL => world.path("corp-ca.pem"),
-            _ => world.path("public-ca.pem"),
-        };
         format!(
-            r#"insecure_inline_secrets = true
-[gateway]
-state_dir = "{here}state"
-drain = "5s"
-[[listen]]
-name = "public"
-address = "{GATE}"
-{listen}
-[[certificate]]
-hosts = ["{names}"]
-chain = "{here}public.pem"
-key = "file:{here}public.key"
-[[source]]
-name = "outside"
-networks = ["198.51.100.0/24"]
-[admin]
-socket = "{here}admin.sock"
-[audit]
-file = "{here}audit.jsonl"
+            r#"{begin}
 [log]
 level = "debug"
 [[github]]
 name = "ghes"
-url = "https://{host}"
-ca = "{}"
+{github}
 [[app]]
 name = "sync"
 github = "ghes"
@@ -178,7 +172,6 @@ keys = ["file:{here}app.pem"]
 url = "https://{PUBLIC}/"
 {sections}
 "#,
-            authority.display(),
         )
     }
 
@@ -218,6 +211,27 @@ url = "https://{PUBLIC}/"
         Some((names.into_iter().collect(), permissions.json()))
     }
 
+    /// Puts one section of the configuration in another's place, and has it taken up.
+    fn rewritten(&self, old: &str, new: &str) {
+        let file = self.site.path("hubgate.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(old), "{text}");
+        self.site.write(&text.replace(old, new));
+        let socket = self.site.path("admin.sock");
+        let out = self
+            .site
+            .hubgate(&["reload", "--socket", socket.to_str().unwrap()]);
+        assert!(out.status.success(), "{out:?}");
+    }
+
+    /// Puts a file into a release of `acme/web-1`.
+    fn release(&self, tag: &str, file: &str, bytes: &[u8]) {
+        self.github.change(self.ids["acme/web-1"], |one| {
+            let files = one.releases.entry(tag.to_owned()).or_default();
+            files.insert(file.to_owned(), bytes.to_vec());
+        });
+    }
+
     /// GitHub forgets all tokens.
     async fn forget_tokens(&self) {
         for token in self.github.alive() {
@@ -237,6 +251,7 @@ url = "https://{PUBLIC}/"
         let tokens: Vec<&str> = tokens
             .filter(|text| !handed.iter().any(|one| one == text))
             .collect();
+        let links = self.github.secrets();
         for exchange in self.wire.exchanges() {
             let mut out = exchange.body.clone();
             for (name, value) in &exchange.headers.0 {
@@ -244,7 +259,13 @@ url = "https://{PUBLIC}/"
                 out.extend(value);
             }
             let out = String::from_utf8_lossy(&out).into_owned();
-            for secret in tokens.iter().chain(keys).chain([&pem.as_str()]) {
+            let links = links.iter().map(String::as_str);
+            let all = tokens
+                .iter()
+                .copied()
+                .chain(keys.iter().copied())
+                .chain(links);
+            for secret in all.chain([pem.as_str()]) {
                 assert!(
                     !out.contains(secret),
                     "{} {}",
@@ -257,6 +278,7 @@ url = "https://{PUBLIC}/"
         let audit = std::fs::read_to_string(self.site.path("audit.jsonl")).unwrap();
         let all = self.github.tokens();
         let all = all.iter().map(|token| token.text.as_str());
+        let all = all.chain(links.iter().map(String::as_str));
         for secret in all.chain(keys.iter().copied()).chain([pem.as_str()]) {
             assert!(!log.contains(secret), "in the log: {secret}");
             assert!(!audit.contains(secret), "in the audit trail: {secret}");

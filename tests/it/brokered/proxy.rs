@@ -1,6 +1,6 @@
 //! GitHub's API and git as the App, for callers who have the gateway's key only.
 
-use super::{Broker, Caller, WIDE, asker, refused, url};
+use super::{API, Broker, Caller, WIDE, asker, refused, url};
 use crate::inside::commits;
 use crate::outside::{Client, run};
 use crate::simulator::Shape;
@@ -12,9 +12,6 @@ fn history(broker: &Broker, length: usize) -> String {
     let files = (0..length).map(|number| (format!("file-{number}"), b"text".to_vec()));
     commits(&broker.github.git_place("acme/web-1"), files)
 }
-
-/// Where GitHub is, as the App.
-const API: &str = "/github/sync/api/v3";
 
 #[test]
 fn requests_go_on_as_the_app_and_answers_come_back_under_the_brokers_name() {

@@ -370,3 +370,70 @@ fn what_is_given_out_ends_with_the_grant_and_with_the_gateway() {
         );
     });
 }
+
+#[test]
+fn an_operator_sees_who_asks_and_how_often_and_no_key() {
+    world(async |world| {
+        let (caller, other) = (Caller::make(), Caller::make());
+        let sections = format!(
+            "{}{}",
+            caller.section("build-bot", WIDE).replacen(
+                "[[caller.grant]]",
+                "rate = \"3/h\"\n[[caller.grant]]",
+                1
+            ),
+            other.section("idle", WIDE)
+        );
+        let Some(broker) = Broker::open(&world, &sections).await else {
+            return;
+        };
+        let wanted = json!({ "app": "sync", "owner": "acme", "repositories": ["web-1"] });
+        assert_eq!(broker.token(&world, &caller.key, &wanted).await.0, 201);
+        let statuses = [200, 200, 429].map(|status| (status, "/v1/whoami"));
+        for (status, path) in statuses {
+            let answer = broker.get(&world, &caller.key, path).await;
+            assert_eq!(answer.status(), status);
+        }
+        let socket = broker.site.path("admin.sock");
+        let listed = || {
+            let words = [
+                "caller",
+                "list",
+                "--json",
+                "--socket",
+                socket.to_str().unwrap(),
+            ];
+            let out = broker.site.hubgate(&words);
+            assert!(out.status.success(), "{out:?}");
+            let said: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+            said
+        };
+        let said = listed();
+        assert_eq!(said[0]["name"], "build-bot");
+        assert_eq!(said[0]["proofs"], json!(["key"]));
+        assert_eq!(said[0]["rate"], "3/h");
+        assert_eq!(said[0]["remaining"], 0);
+        assert_eq!(said[0]["requests"], 4);
+        assert_eq!(said[0]["rate_limited"], 1);
+        assert_eq!(said[0]["tokens"], 1);
+        assert!(said[0]["last_seen"].is_string());
+        let grant = json!({
+            "app": "sync",
+            "owner": "acme",
+            "repositories": ["web-*", "docs"],
+            "permissions": { "contents": "write", "issues": "write" },
+            "as": ["proxy", "token"],
+        });
+        assert_eq!(said[0]["grants"], json!([grant]));
+        assert_eq!(
+            (&said[1]["name"], &said[1]["requests"]),
+            (&json!("idle"), &json!(0))
+        );
+        assert!(said[1]["last_seen"].is_null());
+        // What was counted stays where a reload changes something else.
+        broker.rewritten("drain = \"5s\"", "drain = \"6s\"");
+        assert_eq!(listed()[0]["requests"], 4);
+        let digest = caller.line.split('"').nth(1).unwrap();
+        assert!(!said.to_string().contains(digest), "{said}");
+    });
+}

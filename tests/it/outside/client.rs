@@ -74,6 +74,13 @@ impl Client {
         self
     }
 
+    /// The same one with another machine.
+    pub fn at_home(mut self, world: &World, home: &str) -> Self {
+        self.home = world.path(home);
+        std::fs::create_dir_all(&self.home).unwrap();
+        self
+    }
+
     /// The same one, for whom the server is below this path.
     pub fn below(mut self, path: &'static str) -> Self {
         self.below = path;

@@ -1,7 +1,7 @@
 //! What people write with octokit, `PyGithub` and gh. Each says what it found as JSON, so that it
 //! can be compared with what was there.
 
-use super::client::{Client, run};
+use super::client::{Client, Said, run};
 use crate::harness::skipped;
 use crate::inside::fetched;
 use serde_json::Value;
@@ -58,6 +58,22 @@ impl Client {
         let mut command = self.command(python);
         command.args(["-c", &whole]);
         said(command).await.pop()
+    }
+
+    /// Runs gh with these words; none where it is not there.
+    pub async fn gh_itself(&self, words: &[&str]) -> Option<Said> {
+        if !installed("gh") {
+            skipped("gh is not installed");
+            return None;
+        }
+        let mut command = self.command("gh");
+        command
+            .args(words)
+            .env("GH_HOST", self.host)
+            .env("GH_ENTERPRISE_TOKEN", self.token())
+            .env("GH_PROMPT_DISABLED", "1")
+            .env("GH_NO_UPDATE_NOTIFIER", "1");
+        Some(run(command).await)
     }
 
     /// Runs `gh api`, and gives all that it says; none where that is not there.

@@ -14,9 +14,11 @@ mod large;
 mod leak;
 mod limits;
 mod patience;
+mod people;
 mod recordings;
 mod tool;
 
+use crate::front::front;
 use crate::harness::{Gate, Site, eventually};
 use crate::inside::Ghes;
 use crate::outside::{Exchange, Wire, search::leaks};
@@ -49,31 +51,11 @@ impl Published {
     /// The same with these keys of `[[listen]]`.
     pub async fn listening(world: &World, listen: &str, keys: &str, sections: &str) -> Self {
         let site = Site::new();
-        world.public.issue_to(
-            &all_of(PUBLIC),
-            &site.path("public.pem"),
-            &site.path("public.key"),
-        );
-        let here = site.path("");
-        let (here, corp) = (here.display(), world.path("corp-ca.pem"));
-        let names = all_of(PUBLIC).join("\", \"");
+        let begin = front(world, &site, listen);
+        let corp = world.path("corp-ca.pem");
         let parts = PARTS.map(|part| format!("\"{part}.{INTERNAL}\" = \"{part}.{PUBLIC}\""));
         site.write(&format!(
-            r#"insecure_inline_secrets = true
-[gateway]
-state_dir = "{here}state"
-drain = "5s"
-[[listen]]
-name = "public"
-address = "{GATE}"
-{listen}
-[[certificate]]
-hosts = ["{names}"]
-chain = "{here}public.pem"
-key = "file:{here}public.key"
-[[source]]
-name = "outside"
-networks = ["198.51.100.0/24"]
+            r#"{begin}
 [[publish]]
 url = "https://{PUBLIC}/"
 to = "https://{INTERNAL}/"
@@ -81,10 +63,6 @@ ca = "{}"
 from = ["outside"]
 hosts = {{ {} }}
 {keys}
-[admin]
-socket = "{here}admin.sock"
-[audit]
-file = "{here}audit.jsonl"
 {sections}
 "#,
             corp.display(),

@@ -11,10 +11,15 @@ pub(super) enum Bound {
     Api(String),
     Git,
     Page,
+    /// Where bytes are kept.
+    Store,
 }
 
 impl Simulator {
     pub(super) fn bound(&self, head: &Parts) -> Bound {
+        if self.is_store(head) {
+            return Bound::Store;
+        }
         let path = head.uri.path();
         let api = |prefix| {
             path.strip_prefix(prefix)

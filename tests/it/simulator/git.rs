@@ -17,7 +17,7 @@ impl Simulator {
         self.place_of(id)
     }
 
-    fn place_of(&self, id: u64) -> PathBuf {
+    pub(super) fn place_of(&self, id: u64) -> PathBuf {
         let place = self.0.place.path().join(format!("{id}.git"));
         if place.exists() { place } else { bare(place) }
     }

@@ -122,6 +122,9 @@ impl Simulator {
             "squashMergeAllowed": true,
             "issues": count(one.issues.len()),
             "pullRequests": count(one.pulls.len()),
+            "release": one.releases.keys().next().map(|tag| json!({
+                "__typename": "Release", "databaseId": 1, "isDraft": false, "tagName": tag,
+            })),
         }))
     }
 

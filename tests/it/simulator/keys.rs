@@ -19,7 +19,8 @@ const COLUMNS: usize = 64;
 pub struct AppKey(Arc<Pair>);
 
 struct Pair {
-    key: KeyPair,
+    /// None where it is a key that somebody else holds.
+    key: Option<KeyPair>,
     pkcs8: Vec<u8>,
     public: Vec<u8>,
 }
@@ -33,9 +34,16 @@ impl AppKey {
             let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
             let pkcs8 = key.as_der().unwrap().as_ref().to_vec();
             let public = key.public_key().as_der().unwrap().as_ref().to_vec();
+            let key = Some(key);
             Self(Arc::new(Pair { key, pkcs8, public }))
         };
         made.entry(number).or_insert_with(make).clone()
+    }
+
+    /// A key of which only the public half is known, as X.509 has it.
+    pub fn held_elsewhere(public: Vec<u8>) -> Self {
+        let (key, pkcs8) = (None, Vec::new());
+        Self(Arc::new(Pair { key, pkcs8, public }))
     }
 
     /// `BEGIN RSA PRIVATE KEY`, as GitHub gives it.
@@ -60,9 +68,9 @@ impl AppKey {
     pub fn sign(&self, claims: &Value) -> String {
         let head = URL_SAFE_NO_PAD.encode(json!({ "alg": "RS256", "typ": "JWT" }).to_string());
         let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-        let mut signature = vec![0; self.0.key.public_modulus_len()];
+        let key = self.0.key.as_ref().expect("it is not held elsewhere");
+        let mut signature = vec![0; key.public_modulus_len()];
         let random = aws_lc_rs::rand::SystemRandom::new();
-        let key = &self.0.key;
         key.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature)
             .unwrap();
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))

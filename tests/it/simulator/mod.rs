@@ -5,6 +5,7 @@
 mod answer;
 mod apps;
 mod bound;
+mod bytes;
 mod clock;
 mod deliveries;
 mod description;
@@ -25,6 +26,7 @@ mod paging;
 mod permissions;
 mod principal;
 mod record;
+mod releases;
 mod repositories;
 mod request;
 mod server;
@@ -38,6 +40,7 @@ mod valid;
 
 use crate::harness::skipped;
 use crate::world::{Authority, DOTCOM, DOTCOM_NAMES, INTERNAL, SERVER, World, all_of};
+pub use bytes::Kept;
 use clock::Clock;
 pub use deliveries::Place;
 use description::Description;
@@ -134,7 +137,7 @@ struct Inside {
     /// How its door stands.
     door: watch::Receiver<Door>,
     hooks: Mutex<reqwest::Client>,
-    large: Mutex<large::Store>,
+    large: Mutex<bytes::Store>,
     place: TempDir,
 }
 

@@ -94,6 +94,12 @@ pub struct Moods {
     /// The organisation has a list of addresses, and the caller's is not on it.
     pub ip_allow_list: bool,
     pub wider: Option<Wider>,
+    /// How long users' tokens last; eight hours where it is not said.
+    pub user_life: Option<jiff::SignedDuration>,
+    /// Users' tokens do not end.
+    pub everlasting: bool,
+    /// Where bytes are.
+    pub kept: super::Kept,
     /// How many seconds the server's clock is off.
     pub skew: i64,
 }

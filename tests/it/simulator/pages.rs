@@ -2,6 +2,7 @@
 
 use super::Simulator;
 use super::answer::Reply;
+use super::permissions::Access;
 use super::state::Chosen;
 use http::request::Parts;
 use std::collections::BTreeSet;
@@ -60,7 +61,24 @@ impl Simulator {
             ("GET", ["apps" | "github-apps", slug]) => {
                 self.public_page(slug).unwrap_or_else(missing)
             }
-            ("POST", ["login", "oauth", "access_token"]) => {
+            ("GET", [owner, name, "releases", "download", tag, file]) => {
+                let path = format!("/{owner}/{name}.git/releases");
+                match self.opened(&path, "", &head.headers, Access::Read) {
+                    Ok((id, _)) => {
+                        let one = self.state().repositories[&id].clone();
+                        self.downloaded(&one, tag, file).unwrap_or_else(|no| no)
+                    }
+                    Err(refused) => refused,
+                }
+            }
+            (
+                "POST" | "GET",
+                [
+                    "login",
+                    what @ ("oauth" | "device"),
+                    "access_token" | "code",
+                ],
+            ) => {
                 let accepts = head
                     .headers
                     .get("accept")
@@ -71,7 +89,11 @@ impl Simulator {
                 let pairs = pairs
                     .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
                 let given: Form = pairs.chain(form).chain(query).collect();
-                self.renew(&given, as_json)
+                if *what == "device" {
+                    self.device(&given, as_json)
+                } else {
+                    self.signed_in(&given, as_json)
+                }
             }
             _ => missing(),
         }

@@ -2,6 +2,7 @@
 
 use super::Simulator;
 use super::answer::{Answered, Reply};
+use super::bytes::To;
 use super::example::{about, laid_over};
 use super::paging::Page;
 use super::permissions;
@@ -106,6 +107,18 @@ impl Simulator {
                 ))
             }
             ("GET", ["contents", path @ ..]) => self.contents(&state, one, &path.join("/")),
+            ("GET", ["releases", rest @ ..]) if !one.releases.is_empty() => {
+                self.releases(&state, one, call.octets, rest)
+            }
+            ("GET", [ball @ ("tarball" | "zipball"), reference @ ..]) => {
+                let format = if *ball == "tarball" { "tar.gz" } else { "zip" };
+                let to = To::Archive(id, format.to_owned(), reference.join("/"));
+                Ok(Reply::to(302, &self.signed_address(to)))
+            }
+            ("POST", ["issues", number, "comments"]) => {
+                drop(state);
+                self.comment(call, id, number)
+            }
             ("GET", ["hooks"]) => Ok(self.hooks(&state, super::Place::Repository(id), "hook")),
             (_, ["hooks", hook, "deliveries", more @ ..]) => {
                 drop(state);
@@ -124,6 +137,29 @@ impl Simulator {
                 })
             }
         }
+    }
+
+    fn comment(&self, call: &Call, id: u64, number: &str) -> Answered {
+        let asked = call.json()?;
+        let text = asked["body"].as_str();
+        let text = text.ok_or_else(|| Reply::no(422, "Validation Failed"))?;
+        let mut state = self.state();
+        let one = state.repositories.get_mut(&id).unwrap();
+        let number: usize = number.parse().map_err(|_| Reply::not_found())?;
+        if !(1..=one.issues.len()).contains(&number) {
+            return Err(Reply::not_found());
+        }
+        one.comments
+            .entry(number)
+            .or_default()
+            .push(text.to_owned());
+        let name = state.full_name(&state.repositories[&id]);
+        let known = json!({
+            "body": text,
+            "issue_url": format!("{}/repos/{name}/issues/{number}", self.0.api),
+        });
+        let example = about(&name, self.0.description.example("issue-comment"));
+        Ok(Reply::json(201, &laid_over(example, known)))
     }
 
     fn threads(

@@ -8,7 +8,7 @@ use super::principal::Principal;
 use super::record::digest;
 use super::{Moods, Shape, Simulator};
 use crate::inside::{Answer, Body, whole};
-use http::header::{AUTHORIZATION, DATE, IF_NONE_MATCH};
+use http::header::{ACCEPT, AUTHORIZATION, DATE, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt as _;
@@ -23,6 +23,8 @@ pub(super) struct Call {
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
     pub(super) by: Principal,
+    /// Whether bytes are wanted, and no document.
+    pub(super) octets: bool,
 }
 
 impl Call {
@@ -94,6 +96,7 @@ impl Simulator {
         self.wait(head.uri.path()).await;
         let reply = match bound {
             Bound::Api(path) => self.considered(&head, path, &body),
+            Bound::Store => self.bytes(&head, &body),
             Bound::Git | Bound::Page => self.page(&head, &body),
         };
         self.until_free(head.uri.path(), |moods| moods.stalled.as_deref())
@@ -153,6 +156,10 @@ impl Simulator {
                         query: query.collect(),
                         body: body.to_vec(),
                         by,
+                        octets: head
+                            .headers
+                            .get(ACCEPT)
+                            .is_some_and(|kind| kind == "application/octet-stream"),
                     };
                     self.known(&call, &head.headers, &mut counted)
                 }

@@ -47,6 +47,8 @@ impl Simulator {
             private: true,
             issues: Vec::new(),
             pulls: Vec::new(),
+            releases: Default::default(),
+            comments: Default::default(),
             files: [("README.md".to_owned(), b"# Read me\n".to_vec())].into(),
         };
         state.repositories.insert(id, made);

@@ -24,6 +24,10 @@ pub struct Repository {
     pub issues: Vec<String>,
     pub pulls: Vec<String>,
     pub files: BTreeMap<String, Vec<u8>>,
+    /// By tag and name.
+    pub releases: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    /// Of each issue, by its number.
+    pub comments: BTreeMap<usize, Vec<String>>,
 }
 
 /// What a hook is told to do.
@@ -140,6 +144,8 @@ pub(super) struct State {
     pub(super) requests: Vec<InstallationRequest>,
     pub(super) tokens: Vec<Token>,
     pub(super) user_tokens: Vec<UserToken>,
+    /// Codes by which people sign in: the App, and who, once that is known.
+    pub(super) codes: HashMap<String, (u64, Option<u64>)>,
     pub(super) unfetched: HashMap<String, Unfetched>,
     pub(super) hooks: BTreeMap<u64, (super::deliveries::Place, Hook)>,
     pub(super) deliveries: Vec<super::deliveries::Delivery>,

@@ -36,86 +36,127 @@ impl Simulator {
             user,
             access: text("ghu"),
             refresh: expires.then(|| text("ghr")),
-            expires: expires.then(|| now + LIFE),
+            expires: expires.then(|| now + self.0.moods.borrow().user_life.unwrap_or(LIFE)),
             refresh_expires: expires.then(|| now + RENEWABLE),
             gone: false,
         }
     }
 
-    /// `/login/oauth/access_token`, of which only renewal is known here.
-    pub(super) fn renew(&self, form: &[(String, String)], as_json: bool) -> Reply {
-        let field = |name: &str| {
-            form.iter()
-                .find(|(known, _)| known == name)
-                .map_or("", |(_, value)| value)
+    /// Every token of a user that was ever given, and every one that renews.
+    pub fn user_secrets(&self) -> Vec<String> {
+        let state = self.state();
+        let tokens = state.user_tokens.iter();
+        let each = tokens.flat_map(|token| [Some(token.access.clone()), token.refresh.clone()]);
+        each.flatten().collect()
+    }
+
+    /// A code as a browser brings it back of somebody who signed in to this App.
+    pub fn code(&self, app: u64, login: &str) -> String {
+        let user = self.user(login);
+        let code = uuid::Uuid::new_v4().simple().to_string();
+        self.state().codes.insert(code.clone(), (app, Some(user)));
+        code
+    }
+
+    /// Somebody types in the code that a device shows.
+    pub fn approve(&self, code: &str, login: &str) {
+        let user = self.user(login);
+        self.state().codes.get_mut(code).unwrap().1 = Some(user);
+    }
+
+    /// A user takes back what they let this App do.
+    pub fn revoke_users(&self, app: u64) {
+        let mut state = self.state();
+        let tokens = state
+            .user_tokens
+            .iter_mut()
+            .filter(|token| token.app == app);
+        tokens.for_each(|token| token.gone = true);
+    }
+
+    /// `/login/device/code`
+    pub(super) fn device(&self, form: &[(String, String)], as_json: bool) -> Reply {
+        let mut state = self.state();
+        let id = field(form, "client_id");
+        let Some(app) = state.apps.values().find(|app| app.client_id == id) else {
+            return Reply::no(404, "Not Found");
         };
-        let answer = |pairs: &[(&str, String)]| {
-            if as_json {
-                let number = |text: &str| {
-                    text.parse::<u64>()
-                        .map_or(json!(text), |number| json!(number))
-                };
-                let body = pairs
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), number(value)));
-                return Reply::json(200, &body.collect::<serde_json::Map<_, _>>().into());
-            }
-            let mut body = form_urlencoded::Serializer::new(String::new());
-            body.extend_pairs(pairs.iter().map(|(name, value)| (*name, value)));
-            let kind = "application/x-www-form-urlencoded; charset=utf-8";
-            Reply {
-                body: body.finish().into_bytes(),
-                ..Reply::empty(200).with("content-type", kind)
-            }
+        let app = app.id;
+        let code = format!("WDJB-{:04}", state.codes.len());
+        state.codes.insert(code.clone(), (app, None));
+        let pairs = [
+            ("device_code", code.clone()),
+            ("user_code", code),
+            ("verification_uri", format!("{}/login/device", self.0.web)),
+            ("expires_in", "899".to_owned()),
+            ("interval", "5".to_owned()),
+        ];
+        told(&pairs, as_json)
+    }
+
+    /// `/login/oauth/access_token`: for a code, for a device's, for what renews a token.
+    pub(super) fn signed_in(&self, form: &[(String, String)], as_json: bool) -> Reply {
+        let wrong = |code: &str| {
+            let why = format!("The request says so: {code}.");
+            let pairs = [("error", code.to_owned()), ("error_description", why)];
+            told(&pairs, as_json)
         };
-        let wrong = |code: &str, why: &str| {
-            answer(&[
-                ("error", code.to_owned()),
-                ("error_description", why.to_owned()),
-            ])
-        };
+        let device = field(form, "grant_type") == "urn:ietf:params:oauth:grant-type:device_code";
         let now = self.0.clock.now();
-        let (app, user) = {
+        let found = {
             let mut state = self.state();
-            let mut apps = state.apps.values();
-            let app = apps.find(|app| {
-                app.client_id == field("client_id") && app.client_secret == field("client_secret")
+            let app = state.apps.values().find(|app| {
+                let secret = app.client_secret == field(form, "client_secret");
+                app.client_id == field(form, "client_id") && (secret || device)
             });
             let Some(app) = app.map(|app| app.id) else {
-                return wrong(
-                    "incorrect_client_credentials",
-                    "The client_id and/or client_secret passed are incorrect.",
-                );
+                return wrong("incorrect_client_credentials");
             };
-            if field("grant_type") != "refresh_token" {
-                return wrong("unsupported_grant_type", "The grant type is not supported.");
+            match field(form, "grant_type") {
+                "refresh_token" => {
+                    let shown = field(form, "refresh_token");
+                    let mut tokens = state.user_tokens.iter_mut();
+                    let known = tokens
+                        .find(|token| token.app == app && token.refresh.as_deref() == Some(shown));
+                    let alive = known.filter(|token| {
+                        !token.gone && token.refresh_expires.is_some_and(|end| now < end)
+                    });
+                    let Some(token) = alive else {
+                        return wrong("bad_refresh_token");
+                    };
+                    token.gone = true;
+                    (app, token.user)
+                }
+                _ => {
+                    let code = field(form, if device { "device_code" } else { "code" });
+                    match state.codes.get(code).copied() {
+                        Some((of, Some(user))) if of == app => {
+                            state.codes.remove(code);
+                            (app, user)
+                        }
+                        Some((of, None)) if of == app => return wrong("authorization_pending"),
+                        _ => return wrong("bad_verification_code"),
+                    }
+                }
             }
-            let shown = field("refresh_token");
-            let mut tokens = state.user_tokens.iter_mut();
-            let known =
-                tokens.find(|token| token.app == app && token.refresh.as_deref() == Some(shown));
-            let alive = known
-                .filter(|token| !token.gone && token.refresh_expires.is_some_and(|end| now < end));
-            let Some(token) = alive else {
-                return wrong(
-                    "bad_refresh_token",
-                    "The refresh token passed is incorrect or expired.",
-                );
-            };
-            token.gone = true;
-            (app, token.user)
         };
-        let token = self.user_token_of(app, user, true);
-        let reply = answer(&[
-            ("access_token", token.access.clone()),
-            ("expires_in", LIFE.as_secs().to_string()),
-            ("refresh_token", token.refresh.clone().unwrap()),
-            ("refresh_token_expires_in", RENEWABLE.as_secs().to_string()),
+        let expires = !self.0.moods.borrow().everlasting;
+        let token = self.user_token_of(found.0, found.1, expires);
+        let mut pairs = vec![("access_token", token.access.clone())];
+        if let Some(refresh) = &token.refresh {
+            let life = token.expires.unwrap().duration_since(now).as_secs();
+            pairs.extend([
+                ("expires_in", life.to_string()),
+                ("refresh_token", refresh.clone()),
+                ("refresh_token_expires_in", RENEWABLE.as_secs().to_string()),
+            ]);
+        }
+        pairs.extend([
             ("scope", String::new()),
             ("token_type", "bearer".to_owned()),
         ]);
         self.state().user_tokens.push(token);
-        reply
+        told(&pairs, as_json)
     }
 
     /// `/user`, which only users have.
@@ -130,5 +171,32 @@ impl Simulator {
             200,
             &laid_over(self.0.description.example("public-user"), known),
         ))
+    }
+}
+
+fn field<'a>(form: &'a [(String, String)], name: &str) -> &'a str {
+    form.iter()
+        .find(|(known, _)| known == name)
+        .map_or("", |(_, value)| value)
+}
+
+/// As JSON, or as a form, which is what is told where nothing is asked for.
+fn told(pairs: &[(&str, String)], as_json: bool) -> Reply {
+    if as_json {
+        let number = |text: &str| {
+            text.parse::<u64>()
+                .map_or(json!(text), |number| json!(number))
+        };
+        let body = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), number(value)));
+        return Reply::json(200, &body.collect::<serde_json::Map<_, _>>().into());
+    }
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    body.extend_pairs(pairs.iter().map(|(name, value)| (*name, value)));
+    let kind = "application/x-www-form-urlencoded; charset=utf-8";
+    Reply {
+        body: body.finish().into_bytes(),
+        ..Reply::empty(200).with("content-type", kind)
     }
 }

@@ -326,6 +326,9 @@ fn below_a_repository_nothing_leads_to_another() {
         "vulnerabilityAlerts { nodes { securityVulnerability { package { name } severity } } }",
         "collaborators { edges { permission node { login } } }",
         "licenseInfo { spdxId } primaryLanguage { name } stargazerCount",
+        // As `gh repo clone` asks.
+        "parent { id name owner { login } hasIssuesEnabled description hasWikiEnabled \
+         viewerPermission defaultBranchRef { name } }",
     ] {
         assert_eq!(within(below), Verdict::Inside, "{below}");
     }
@@ -333,7 +336,10 @@ fn below_a_repository_nothing_leads_to_another() {
         "owner { repositories { totalCount } }",
         "owner { ... on User { repository(name: \"x\") { name } } }",
         "owner { ... on Organization { teams { nodes { repositories { totalCount } } } } }",
-        "parent { nameWithOwner }",
+        "parent { issues { totalCount } }",
+        "parent { defaultBranchRef { target { oid } } }",
+        "parent { parent { name } }",
+        "parent { owner { ... on User { repositories { totalCount } } } }",
         "forks { totalCount }",
         "templateRepository { name }",
         "source { name }",
@@ -404,7 +410,7 @@ const NAMES: [&str; 24] = [
     "commit",
 ];
 /// Names of which no one may be followed anywhere below a repository.
-const LEAD_AWAY: [&str; 4] = ["repositories", "parent", "forks", "search"];
+const LEAD_AWAY: [&str; 3] = ["repositories", "forks", "search"];
 
 fn wish() -> impl Strategy<Value = Wish> {
     let leaf = (0..NAMES.len(), any::<bool>(), any::<u8>()).prop_map(|(name, inside, spelling)| {
@@ -481,10 +487,18 @@ fn leads_away(wish: &Wish, top: bool) -> bool {
     let strange = top && matches!(wish.name, "search" | "repositories" | "parent" | "forks");
     // Of an organisation that is covered, `repositories` is inside: one level below the top.
     let away = !top && composite && LEAD_AWAY.contains(&wish.name);
+    // Of a fork's parent it is told which one it is, and whose.
+    let parent = !top
+        && wish.name == "parent"
+        && wish.below.iter().any(|below| match below.below.as_slice() {
+            [] => below.name != "name",
+            _ => below.name != "owner",
+        });
     let covered = top && wish.name == "organization";
     named_outside
         || strange
         || away
+        || parent
         || wish.below.iter().any(|below| match (covered, below.name) {
             (true, "repositories") => below.below.iter().any(|field| leads_away(field, false)),
             (_, _) => leads_away(below, false),

@@ -94,14 +94,27 @@ async fn large_files_are_kept_for_those_who_may() {
     assert_eq!(batch("upload", narrow).await.0, 403);
     assert_eq!(batch("download", "ghs_none").await.0, 401);
     let there = batch("upload", &token).await.1;
-    let href = there["objects"][0]["actions"]["upload"]["href"].as_str();
-    let put = scene.client.put(href.unwrap()).body("abc").send().await;
-    assert_eq!(put.unwrap().status(), 200);
+    let told = |there: &Value, action: &str| {
+        let action = &there["objects"][0]["actions"][action];
+        let word = |value: &Value| value.as_str().unwrap().to_owned();
+        (
+            word(&action["href"]),
+            word(&action["header"]["Authorization"]),
+        )
+    };
+    let (href, secret) = told(&there, "upload");
+    let put = scene.client.put(&href).header("authorization", secret);
+    assert_eq!(put.body("abc").send().await.unwrap().status(), 200);
+    let (verify, secret) = told(&there, "verify");
+    let verify = scene.client.post(verify).header("authorization", secret);
+    let verify = verify.json(&json!({ "oid": "abc", "size": 3 }));
+    assert_eq!(verify.send().await.unwrap().status(), 200);
     let there = batch("download", narrow).await.1;
-    let href = there["objects"][0]["actions"]["download"]["href"].as_str();
-    let got = scene.client.get(href.unwrap()).send().await.unwrap();
-    assert_eq!(got.text().await.unwrap(), "abc");
-    let none = href.unwrap().rsplit_once('/').unwrap().0;
+    let (href, secret) = told(&there, "download");
+    let got = scene.client.get(&href).header("authorization", secret);
+    assert_eq!(got.send().await.unwrap().text().await.unwrap(), "abc");
+    assert_eq!(scene.client.get(&href).send().await.unwrap().status(), 403);
+    let none = href.rsplit_once('/').unwrap().0;
     let got = scene
         .client
         .get(format!("{none}/none"))

@@ -1,0 +1,459 @@
+//! People's tokens for an App, held here: whoever signs them in is given a handle that does not end,
+//! and this room renews what stands behind it.
+//!
+//! A refresh token is good once. What GitHub gave for it is written before it is used; where the
+//! process dies in between, both are lost, GitHub says so when the old one is tried again, and the
+//! handle ends: the person signs in once more. A handle that is not renewed ends with its refresh
+//! token, after half a year.
+
+use super::app::App;
+use super::store::{Person, Place, Store, StoreError};
+use crate::github::client::{Renewed, UserTokens};
+use crate::telemetry::audit::{self, Record};
+use crate::telemetry::{Audit, Tasks};
+use crate::types::{Clock, Name, Secret, Timestamp};
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// What a handle begins with, so that a person and a secret scanner know it.
+pub const PREFIX: &str = "hgu_";
+/// Handles that are held at once; each is a file of a kilobyte.
+const MOST: usize = 10_000;
+/// A token is renewed when so much of its eight hours is left.
+const BEFORE_END: Duration = Duration::from_mins(10);
+/// Where GitHub does not renew, and the token is good yet, it is asked again after this.
+const AGAIN_AFTER: Duration = Duration::from_secs(30);
+
+/// Why a token is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It is about to end.
+    Due,
+    /// GitHub has refused it.
+    Refused,
+}
+
+/// Why a handle leads to no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is not known, or GitHub has ended what stood behind it.
+    #[error("this sign-in has ended; the person signs in once more")]
+    Ended,
+    /// GitHub does not renew it now.
+    #[error("GitHub does not renew this person's token now")]
+    Unreachable,
+    /// There are as many as are held.
+    #[error("as many people's tokens are held as can be")]
+    Full,
+    /// The disk does not keep it.
+    #[error("the token that GitHub gave cannot be kept; nothing is passed on")]
+    NotKept,
+}
+
+/// A token as it is now.
+#[derive(Debug)]
+pub struct Held {
+    person: Person,
+    /// What audit calls it, here and at GitHub.
+    pub hashed: Box<str>,
+}
+
+impl Held {
+    fn of(person: Person) -> Arc<Self> {
+        let hashed = hashed(&person.access);
+        Arc::new(Self { person, hashed })
+    }
+
+    /// The token itself.
+    #[must_use]
+    pub const fn token(&self) -> &Secret {
+        &self.person.access
+    }
+}
+
+/// Everybody's. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct People(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    held: Mutex<HashMap<Name, Arc<Entry>>>,
+    audit: Audit,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+}
+
+#[derive(Debug)]
+struct Entry {
+    now: ArcSwap<Held>,
+    /// Who renews; the others wait, and find what it brought.
+    turn: tokio::sync::Mutex<()>,
+    /// Not before then, in milliseconds: GitHub did not renew.
+    not_before: AtomicI64,
+    /// What is held is newer than what is on disk.
+    unwritten: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl Entry {
+    fn of(person: Person) -> Arc<Self> {
+        Arc::new(Self {
+            now: ArcSwap::from(Held::of(person)),
+            turn: tokio::sync::Mutex::default(),
+            not_before: AtomicI64::new(0),
+            unwritten: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether GitHub is not to be asked yet.
+    fn waits(&self, now: Timestamp) -> bool {
+        now.as_millis() < self.not_before.load(Ordering::Relaxed)
+    }
+}
+
+impl People {
+    /// Those that are kept at this place.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn open(
+        place: &Place,
+        audit: &Audit,
+        (clock, tasks): (&Arc<dyn Clock>, &Tasks),
+    ) -> Result<Self, StoreError> {
+        let store = Store::make(place)?;
+        let all = store.people()?.into_iter();
+        let held = all.map(|person| (person.name.clone(), Entry::of(person)));
+        Ok(Self(Arc::new(Inner {
+            held: Mutex::new(held.collect()),
+            store: Arc::new(store),
+            audit: audit.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+        })))
+    }
+
+    /// Holds what GitHub gave for a person, and gives a handle for it, when it is on disk.
+    ///
+    /// # Errors
+    /// Where it is not held.
+    pub async fn take_in(
+        &self,
+        app: &App,
+        client: (String, Secret),
+        tokens: UserTokens,
+    ) -> Result<Zeroizing<String>, Refusal> {
+        let mut chance = Zeroizing::new([0; 32]);
+        rand::fill(&mut *chance).or(Err(Refusal::NotKept))?;
+        let handle = Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*chance)));
+        let name = name(&handle).ok_or(Refusal::NotKept)?;
+        let person = Person::new(
+            name.clone(),
+            app.name().clone(),
+            client,
+            tokens,
+            self.0.clock.now(),
+        );
+        self.make_room()?;
+        self.write(person.clone()).await?;
+        let entry = Entry::of(person);
+        self.tell(&entry.now.load(), "signed_in", "ok").await;
+        self.held().insert(name, entry);
+        Ok(handle)
+    }
+
+    /// The token behind a handle, for one of these Apps; renewed where it is about to end.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn token(&self, handle: &str, apps: &[Arc<App>]) -> Result<Arc<Held>, Refusal> {
+        let (entry, app) = self.find(handle, apps)?;
+        let now = self.0.clock.now();
+        let held = entry.now.load_full();
+        if entry.unwritten.load(Ordering::Acquire) {
+            self.write_late(&entry).await;
+        }
+        if !held.person.is_due(now) || (entry.waits(now) && !held.person.is_over(now)) {
+            return Ok(held);
+        }
+        self.renew(entry, app.clone(), held, Why::Due).await
+    }
+
+    /// Another token in place of one that GitHub refused; the same where GitHub knows it, and has
+    /// refused something else.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn replace(
+        &self,
+        handle: &str,
+        apps: &[Arc<App>],
+        refused: &Arc<Held>,
+    ) -> Result<Arc<Held>, Refusal> {
+        let (entry, app) = self.find(handle, apps)?;
+        self.renew(entry, app.clone(), refused.clone(), Why::Refused)
+            .await
+    }
+
+    fn find<'a>(
+        &self,
+        handle: &str,
+        apps: &'a [Arc<App>],
+    ) -> Result<(Arc<Entry>, &'a Arc<App>), Refusal> {
+        let name = name(handle).ok_or(Refusal::Ended)?;
+        let entry = self.held().get(&name).cloned().ok_or(Refusal::Ended)?;
+        let of = entry.now.load().person.app.clone();
+        let app = apps.iter().find(|app| *app.name() == of);
+        Ok((entry, app.ok_or(Refusal::Ended)?))
+    }
+
+    /// Renews to the end, whether the one who asked stays or not: what GitHub gives is given once.
+    async fn renew(
+        &self,
+        entry: Arc<Entry>,
+        app: Arc<App>,
+        old: Arc<Held>,
+        why: Why,
+    ) -> Result<Arc<Held>, Refusal> {
+        let (done, ended) = tokio::sync::oneshot::channel();
+        let people = self.clone();
+        self.0.tasks.spawn("user-token", async move {
+            // The one who asked may be gone.
+            let _unheard = done.send(people.renew_now(&entry, &app, &old, why).await);
+        });
+        ended.await.unwrap_or(Err(Refusal::Unreachable))
+    }
+
+    /// One renews, and everybody who waited has what it brought.
+    async fn renew_now(
+        &self,
+        entry: &Arc<Entry>,
+        app: &App,
+        old: &Arc<Held>,
+        why: Why,
+    ) -> Result<Arc<Held>, Refusal> {
+        let _turn = entry.turn.lock().await;
+        if entry.ended.load(Ordering::Acquire) {
+            return Err(Refusal::Ended);
+        }
+        let held = entry.now.load_full();
+        if !Arc::ptr_eq(&held, old) {
+            return Ok(held);
+        }
+        let now = self.0.clock.now();
+        if why == Why::Due && entry.waits(now) {
+            return self.later(entry, &held, now);
+        }
+        if why == Why::Refused {
+            match app.client().knows(held.token()).await {
+                Ok(true) => return Ok(held),
+                Ok(false) => {}
+                Err(_) => return Err(Refusal::Unreachable),
+            }
+        }
+        let Some(refresh) = &held.person.refresh else {
+            self.end(entry, "refused").await;
+            return Err(Refusal::Ended);
+        };
+        let (id, secret) = &held.person.client;
+        match app.client().renew(id, secret, refresh).await {
+            Ok(Renewed::Tokens(tokens)) => {
+                let person = held.person.renewed(tokens, now);
+                let written = self.write(person.clone()).await;
+                // GitHub takes the old one no more: what is held is used, on disk or not.
+                entry.unwritten.store(written.is_err(), Ordering::Release);
+                let fresh = Held::of(person);
+                entry.now.store(fresh.clone());
+                self.tell(&fresh, "renewed", "ok").await;
+                Ok(fresh)
+            }
+            Ok(Renewed::Refused(code)) if ENDS.contains(&code.as_str()) => {
+                self.end(entry, "bad_refresh_token").await;
+                Err(Refusal::Ended)
+            }
+            Ok(Renewed::Refused(code)) => {
+                tracing::error!(app = %app.name(), %code, "GitHub does not renew a person's token");
+                self.later(entry, &held, now)
+            }
+            Err(fault) => {
+                let app = app.name();
+                tracing::warn!(%app, "a person's token is not renewed: {fault}");
+                self.later(entry, &held, now)
+            }
+        }
+    }
+
+    /// What is good yet is used on, and GitHub asked again a little later.
+    fn later(&self, entry: &Entry, held: &Arc<Held>, now: Timestamp) -> Result<Arc<Held>, Refusal> {
+        if !entry.waits(now) {
+            let then = now.after(AGAIN_AFTER).as_millis();
+            entry.not_before.store(then, Ordering::Relaxed);
+        }
+        if held.person.is_over(now) {
+            return Err(Refusal::Unreachable);
+        }
+        Ok(held.clone())
+    }
+
+    /// Whoever has the handle is told to sign in once more.
+    async fn end(&self, entry: &Entry, why: &'static str) {
+        if entry.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let held = entry.now.load_full();
+        let name = held.person.name.clone();
+        self.held().remove(&name);
+        let store = self.0.store.clone();
+        let gone = tokio::task::spawn_blocking(move || store.forget_person(&name)).await;
+        if !matches!(gone, Ok(Ok(()))) {
+            tracing::error!("a person's tokens that have ended cannot be removed from disk");
+        }
+        tracing::warn!(app = %held.person.app, why, "a person's sign-in has ended");
+        self.tell(&held, "ended", why).await;
+    }
+
+    /// Lets those go whose refresh token has ended.
+    fn make_room(&self) -> Result<(), Refusal> {
+        let mut held = self.held();
+        if held.len() < MOST {
+            return Ok(());
+        }
+        let now = self.0.clock.now();
+        held.retain(|name, entry| {
+            let gone = entry
+                .now
+                .load()
+                .person
+                .refresh_expires
+                .is_some_and(|end| end <= now);
+            if gone && let Err(fault) = self.0.store.forget_person(name) {
+                tracing::error!("{fault}");
+            }
+            !gone
+        });
+        if held.len() < MOST {
+            return Ok(());
+        }
+        tracing::error!("{MOST} people's tokens are held, and nobody else can sign in");
+        Err(Refusal::Full)
+    }
+
+    /// What the disk did not take before.
+    async fn write_late(&self, entry: &Entry) {
+        let _turn = entry.turn.lock().await;
+        let held = entry.now.load_full();
+        let written = self.write(held.person.clone()).await;
+        entry.unwritten.store(written.is_err(), Ordering::Release);
+    }
+
+    async fn write(&self, person: Person) -> Result<(), Refusal> {
+        let store = self.0.store.clone();
+        let written = tokio::task::spawn_blocking(move || store.put_person(&person)).await;
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(fault)) => {
+                tracing::error!("a person's tokens are not on disk: {fault}");
+                Err(Refusal::NotKept)
+            }
+            Err(_) => Err(Refusal::NotKept),
+        }
+    }
+
+    async fn tell(&self, held: &Held, action: &'static str, outcome: &'static str) {
+        let record = audit::Token {
+            time: self.0.clock.now(),
+            action,
+            app: held.person.app.clone(),
+            owner: None,
+            installation: None,
+            repositories: None,
+            permissions: None,
+            expires: held.person.expires,
+            token: Some(held.hashed.to_string()),
+            outcome,
+        };
+        self.0.audit.record(Record::Token(record)).await;
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Name, Arc<Entry>>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Person {
+    fn new(
+        name: Name,
+        app: Name,
+        client: (String, Secret),
+        tokens: UserTokens,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            name,
+            app,
+            client,
+            access: tokens.access,
+            expires: tokens.expires_in.map(|life| now.after(life)),
+            refresh: tokens.refresh,
+            refresh_expires: tokens.refresh_expires_in.map(|life| now.after(life)),
+            since: now,
+        }
+    }
+
+    fn renewed(&self, tokens: UserTokens, now: Timestamp) -> Self {
+        Self::new(
+            self.name.clone(),
+            self.app.clone(),
+            self.client.clone(),
+            tokens,
+            now,
+        )
+    }
+
+    /// Whether it is time to renew it.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now.after(BEFORE_END))
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
+}
+
+/// What GitHub answers that ends a sign-in: the refresh token was used, has ended or was revoked.
+const ENDS: [&str; 3] = [
+    "bad_refresh_token",
+    "invalid_grant",
+    "bad_verification_code",
+];
+
+/// What a handle is known by.
+fn name(handle: &str) -> Option<Name> {
+    let known = handle.starts_with(PREFIX) && handle.len() < 256;
+    let digest = digest(&SHA256, handle.as_bytes());
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    // As long as a name may be; 248 bits tell handles apart.
+    let hex = hex.get(..62).filter(|_| known)?;
+    hex.parse().ok()
+}
+
+fn hashed(token: &Secret) -> Box<str> {
+    STANDARD.encode(digest(&SHA256, token.expose())).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Tests of people's tokens against a GitHub that gives one after another, with a clock that is
+//! turned.
+
+use super::*;
+use crate::apps::fake::app;
+use crate::github::fake::{Fake, Seen, Turned, reply};
+use axum::response::Response;
+use std::sync::atomic::AtomicUsize;
+
+const EIGHT_HOURS: Duration = Duration::from_hours(8);
+
+fn tokens(number: usize) -> UserTokens {
+    let secret = |text: String| Secret::new(text.into_bytes());
+    UserTokens {
+        access: secret(format!("ghu_{number}")),
+        expires_in: Some(EIGHT_HOURS),
+        refresh: Some(secret(format!("ghr_{number}"))),
+        refresh_expires_in: Some(Duration::from_hours(184 * 24)),
+    }
+}
+
+/// Gives the tokens that follow those whose refresh token is shown, each once.
+fn renewing() -> impl Fn(&Seen) -> Response {
+    let last = AtomicUsize::new(0);
+    move |seen: &Seen| {
+        let number = last.load(Ordering::SeqCst);
+        if seen.line.ends_with("/user") {
+            let good = seen
+                .header("authorization")
+                .ends_with(&format!("ghu_{number}"));
+            return reply(if good { 200 } else { 401 }, &[], "{}");
+        }
+        if !seen.body.contains(&format!("refresh_token=ghr_{number}")) {
+            return reply(200, &[], r#"{"error":"bad_refresh_token"}"#);
+        }
+        let next = number + 1;
+        last.store(next, Ordering::SeqCst);
+        let body = format!(
+            r#"{{"access_token":"ghu_{next}","expires_in":28800,"refresh_token":"ghr_{next}",
+            "refresh_token_expires_in":15897600,"scope":"","token_type":"bearer"}}"#
+        );
+        reply(200, &[], &body)
+    }
+}
+
+struct Scene {
+    fake: Fake,
+    clock: Arc<Turned>,
+    apps: Vec<Arc<App>>,
+    dir: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn of(answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Self {
+        let (fake, clock) = (Fake::answering(answer).await, Turned::new());
+        Self {
+            apps: vec![app(&fake, &[0], &clock)],
+            dir: tempfile::tempdir().unwrap(),
+            fake,
+            clock,
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            directory: self.dir.path().join("users"),
+            key: None,
+        }
+    }
+
+    fn people(&self) -> People {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let audit = Audit::start(&audit::Settings { file: None }).unwrap();
+        People::open(&self.place(), &audit, (&clock, &Tasks::new())).unwrap()
+    }
+
+    async fn signed_in(&self, people: &People) -> Zeroizing<String> {
+        let client = ("Iv1".to_owned(), Secret::new(b"secret".to_vec()));
+        people
+            .take_in(&self.apps[0], client, tokens(0))
+            .await
+            .unwrap()
+    }
+
+    async fn token(&self, people: &People, handle: &str) -> Result<String, Refusal> {
+        let held = people.token(handle, &self.apps).await?;
+        Ok(String::from_utf8(held.token().expose().to_vec()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_its_end_once_for_all_who_ask() {
+    let scene = Scene::of(renewing()).await;
+    let people = scene.people();
+    let handle = scene.signed_in(&people).await;
+    assert_eq!(scene.token(&people, &handle).await.unwrap(), "ghu_0");
+    scene
+        .clock
+        .pass(EIGHT_HOURS - BEFORE_END - Duration::from_secs(1));
+    assert_eq!(scene.token(&people, &handle).await.unwrap(), "ghu_0");
+    assert!(scene.fake.seen().is_empty());
+    scene.clock.pass(Duration::from_secs(1));
+    let all = (0..50).map(|_| scene.token(&people, &handle));
+    for token in futures_util::future::join_all(all).await {
+        assert_eq!(token.unwrap(), "ghu_1");
+    }
+    assert_eq!(scene.fake.seen().len(), 1);
+    // Another process finds what was kept.
+    let again = scene.people();
+    assert_eq!(scene.token(&again, &handle).await.unwrap(), "ghu_1");
+    scene.clock.pass(EIGHT_HOURS * 2);
+    assert_eq!(scene.token(&again, &handle).await.unwrap(), "ghu_2");
+}
+
+#[tokio::test]
+async fn a_401_renews_only_a_token_that_github_does_not_know() {
+    let scene = Scene::of(renewing()).await;
+    let people = scene.people();
+    let handle = scene.signed_in(&people).await;
+    let held = people.token(&handle, &scene.apps).await.unwrap();
+    // Something else was refused.
+    let same = people.replace(&handle, &scene.apps, &held).await.unwrap();
+    assert!(Arc::ptr_eq(&same, &held));
+    // GitHub gave another one since, as after a crash: the old refresh token is good no more.
+    let old = Held::of(Person {
+        access: Secret::new(b"ghu_old".to_vec()),
+        refresh: Some(Secret::new(b"ghr_old".to_vec())),
+        ..held.person.clone()
+    });
+    let entry = people.find(&handle, &scene.apps).unwrap().0;
+    entry.now.store(old.clone());
+    let ended = people.replace(&handle, &scene.apps, &old).await;
+    assert_eq!(ended.unwrap_err(), Refusal::Ended);
+    assert_eq!(scene.token(&people, &handle).await, Err(Refusal::Ended));
+    assert_eq!(
+        scene.token(&scene.people(), &handle).await,
+        Err(Refusal::Ended)
+    );
+}
+
+#[tokio::test]
+async fn a_github_that_does_not_renew_is_asked_again_after_a_while() {
+    let scene = Scene::of(|_| reply(500, &[], "{}")).await;
+    let people = scene.people();
+    let handle = scene.signed_in(&people).await;
+    scene.clock.pass(EIGHT_HOURS - BEFORE_END);
+    for _ in 0..3 {
+        assert_eq!(scene.token(&people, &handle).await.unwrap(), "ghu_0");
+    }
+    assert_eq!(scene.fake.seen().len(), 1);
+    scene.clock.pass(AGAIN_AFTER);
+    assert_eq!(scene.token(&people, &handle).await.unwrap(), "ghu_0");
+    assert_eq!(scene.fake.seen().len(), 2);
+    scene.clock.pass(BEFORE_END);
+    for _ in 0..3 {
+        assert_eq!(
+            scene.token(&people, &handle).await,
+            Err(Refusal::Unreachable)
+        );
+    }
+    assert_eq!(scene.fake.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn what_the_disk_does_not_take_is_not_handed_out_and_what_was_renewed_is_used() {
+    let scene = Scene::of(renewing()).await;
+    let people = scene.people();
+    let handle = scene.signed_in(&people).await;
+    let (here, away) = (scene.place().directory, scene.dir.path().join("away"));
+    std::fs::rename(&here, &away).unwrap();
+    let client = ("Iv1".to_owned(), Secret::new(b"secret".to_vec()));
+    let refused = people.take_in(&scene.apps[0], client, tokens(0)).await;
+    assert_eq!(refused.unwrap_err(), Refusal::NotKept);
+    scene.clock.pass(EIGHT_HOURS);
+    assert_eq!(scene.token(&people, &handle).await.unwrap(), "ghu_1");
+    // It is written when the disk takes it.
+    std::fs::rename(&away, &here).unwrap();
+    assert_eq!(scene.token(&people, &handle).await.unwrap(), "ghu_1");
+    assert_eq!(
+        scene.token(&scene.people(), &handle).await.unwrap(),
+        "ghu_1"
+    );
+}
+
+#[test]
+fn a_handle_is_known_by_its_digest_and_nothing_else_is_one() {
+    assert!(name("hgu_abc").is_some());
+    assert_ne!(name("hgu_abc"), name("hgu_abd"));
+    for text in ["", "ghu_abc", "hgk_abc", "HGU_abc"] {
+        assert_eq!(name(text), None, "{text}");
+    }
+    assert_eq!(name(&format!("{PREFIX}{}", "a".repeat(300))), None);
+}

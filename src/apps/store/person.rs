@@ -1,0 +1,113 @@
+//! What is stored of a person's tokens for an App.
+
+use super::{Store, StoreError};
+use crate::types::{Name, Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// A user-to-server token that is held here, and what renews it.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// What the handle is known by: part of its digest.
+    pub name: Name,
+    /// The App.
+    pub app: Name,
+    /// What the App is called in OAuth, and its secret: whoever signed the person in said them.
+    pub client: (String, Secret),
+    /// The token.
+    pub access: Secret,
+    /// When it ends; none: it does not.
+    pub expires: Option<Timestamp>,
+    /// What renews it, once.
+    pub refresh: Option<Secret>,
+    /// When that ends.
+    pub refresh_expires: Option<Timestamp>,
+    /// When GitHub gave it.
+    pub since: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text {
+    app: String,
+    client_id: String,
+    client_secret: String,
+    access: String,
+    expires: Option<i64>,
+    refresh: Option<String>,
+    refresh_expires: Option<i64>,
+    since: i64,
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        self.client_secret.zeroize();
+        self.access.zeroize();
+        self.refresh.zeroize();
+    }
+}
+
+const PERSON: &str = "user";
+
+impl Store {
+    /// The tokens of people.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub fn people(&self) -> Result<Vec<Person>, StoreError> {
+        let mut all = Vec::new();
+        for (name, path) in self.names(PERSON)? {
+            let text = self.unseal(&name, PERSON, &path)?;
+            all.push(Person::read(name, &text).ok_or(StoreError::Odd(path))?);
+        }
+        Ok(all)
+    }
+
+    /// Keeps a person's tokens: when this returns they are on disk.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn put_person(&self, person: &Person) -> Result<(), StoreError> {
+        self.seal(&person.name, PERSON, &person.write())
+    }
+
+    /// Forgets a person's tokens.
+    ///
+    /// # Errors
+    /// Where they cannot be removed.
+    pub fn forget_person(&self, name: &Name) -> Result<(), StoreError> {
+        self.wipe(&self.path(name, PERSON))
+    }
+}
+
+impl Person {
+    fn write(&self) -> Zeroizing<Vec<u8>> {
+        let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+        let written = Text {
+            app: self.app.to_string(),
+            client_id: self.client.0.clone(),
+            client_secret: text(&self.client.1),
+            access: text(&self.access),
+            expires: self.expires.map(Timestamp::as_millis),
+            refresh: self.refresh.as_ref().map(text),
+            refresh_expires: self.refresh_expires.map(Timestamp::as_millis),
+            since: self.since.as_millis(),
+        };
+        // Strings and numbers alone: that cannot fail.
+        Zeroizing::new(serde_json::to_vec(&written).unwrap_or_default())
+    }
+
+    fn read(name: Name, bytes: &[u8]) -> Option<Self> {
+        let found: Text = serde_json::from_slice(bytes).ok()?;
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+        Some(Self {
+            name,
+            app: found.app.parse().ok()?,
+            client: (found.client_id.clone(), secret(&found.client_secret)),
+            access: secret(&found.access),
+            expires: found.expires.map(Timestamp::from_millis),
+            refresh: found.refresh.as_deref().map(secret),
+            refresh_expires: found.refresh_expires.map(Timestamp::from_millis),
+            since: Timestamp::from_millis(found.since),
+        })
+    }
+}
