@@ -20,7 +20,6 @@ pub struct App {
     pub(super) signer: Arc<dyn Sign>,
     pub(super) webhook_secret: Option<Secret>,
     pub(super) recover: bool,
-    pub(super) user_tokens: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) memory: Arc<Memory>,
 }
@@ -60,12 +59,6 @@ impl App {
     #[must_use]
     pub const fn recovers(&self) -> bool {
         self.recover
-    }
-
-    /// Whether people's tokens for it are held here.
-    #[must_use]
-    pub const fn holds_people(&self) -> bool {
-        self.user_tokens
     }
 
     /// What it is called in OAuth; none where its server does not say.

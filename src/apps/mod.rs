@@ -99,7 +99,6 @@ impl Apps {
                 client,
                 webhook_secret: setting.webhook_secret,
                 recover: setting.recover,
-                user_tokens: setting.user_tokens,
                 clock: Arc::clone(clock),
             };
             apps.insert(setting.name, Arc::new(app));

@@ -123,7 +123,8 @@ impl Cache {
     pub fn keep(&self, key: Key, held: Held) {
         self.held.insert(key, Arc::new(held));
         let size = self.held.weighted_size();
-        metrics::gauge!("hubgate_cache_bytes").set(u32::try_from(size).map_or(f64::MAX, f64::from));
+        let kibibytes = u32::try_from(size >> 10).map_or(f64::MAX, f64::from);
+        metrics::gauge!("hubgate_cache_bytes").set(kibibytes * 1024.0);
     }
 
     /// How many bytes are held.

@@ -148,6 +148,9 @@ pub(super) async fn authorize(
                 graphql::admit(head).map_err(refused_graphql)?;
             } else if head.headers.contains_key(http::header::CONTENT_ENCODING) {
                 return Err(Refusal::DocumentEncoded);
+            } else {
+                // Whenever it is answered, before its body was judged too.
+                permit.tells = permit.party.is_some();
             }
             permit.document = Some(Document::Asked(Box::new(asked.clone()), wanted));
         }
@@ -331,7 +334,6 @@ impl Permit {
                 self.settle(&asked)?;
                 self.within(&asked, &head).await?;
                 self.learn(&asked);
-                self.tells = self.party.is_some();
             }
             Document::Scope(body) => {
                 for limit in self.limits() {

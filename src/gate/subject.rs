@@ -61,9 +61,18 @@ pub(super) fn is_for_apps(asked: &Asked) -> bool {
         What::Operation(operation) => {
             operation.tag() != "apps" || OF_APPS.contains(&operation.id())
         }
-        What::Unknown | What::Graphql(_) | What::Git(_) | What::Lfs(_) => true,
+        What::Unknown | What::Graphql(_) | What::Git(_) => true,
+        What::Lfs(_) => !is_first_lfs(asked),
         What::Token | What::Page | What::Tool | What::Other => false,
     }
+}
+
+/// Whether it is of LFS's first API, which clients have left: it tells of objects one by one, with
+/// credentials for each. Those of a batch are kept here; where the batch leads is another matter.
+fn is_first_lfs(asked: &Asked) -> bool {
+    let mut rest = asked.path().segments().skip_while(|part| *part != "lfs");
+    let of_objects = rest.nth(1) == Some("objects");
+    of_objects && rest.next() != Some("batch")
 }
 
 pub(super) fn surface(asked: &Asked) -> Surface {

@@ -240,7 +240,9 @@ pub(super) async fn watch(snapshot: &ArcSwap<Snapshot>) {
         next += LOOK_EVERY;
         let routes = snapshot.load().routes.clone();
         for route in routes.routes() {
+            // One that is used as an App lets nobody through who has not shown who he is.
             if let Way::Publish(service, 0) = &route.way
+                && service.brokered.is_none()
                 && let Some(inquiry) = &service.inquiry
             {
                 look(&service.key, inquiry).await;

@@ -2,7 +2,7 @@
 //! GitHub has sent it there, or since it shows a ticket. Addresses in stores are signed, and whoever
 //! has one has what is there: a caller of the broker is given none, the gate goes there itself.
 
-use super::{Authorized, Outwards, Permit, read};
+use super::{Again, Authorized, Outwards, Permit, read};
 use crate::broker::{self, Ticket};
 use crate::gate::context::Context;
 use crate::gate::desk::{Brokered, OWNER};
@@ -12,6 +12,7 @@ use crate::gate::store::{Spot, Stores, Target};
 use crate::gate::upstream::Upstream;
 use crate::publish::asked::{Asked, What};
 use crate::publish::operation::Access;
+use crate::publish::rewrite::Origin;
 use crate::types::{Clock, Repository};
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION};
 use http::{Method, StatusCode, Uri};
@@ -19,6 +20,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::Error;
 use pingora::proxy::Session;
 use std::sync::Arc;
+use url::Url;
 
 /// How often a store may send the gate on: `github.com` leads to one of its hosts at times, which
 /// leads to another.
@@ -162,7 +164,7 @@ impl Permit {
 
     /// Where an answer sends the request for bytes: it goes there itself. What a store says of a
     /// failure may repeat the address that was asked for, and stays here.
-    pub(super) fn follow(&mut self, head: &ResponseHeader) -> Result<(), Outwards> {
+    pub(super) fn follow(&mut self, head: &ResponseHeader, can: Again) -> Result<(), Outwards> {
         let held_back = || Outwards::Refused(Refusal::AnswerHeldBack);
         let Some(stores) = self.stores() else {
             return Ok(());
@@ -190,9 +192,10 @@ impl Permit {
         let target = stores.target(from, location).filter(|_| clear);
         let target = target.filter(|target| target.spot != Spot::Own || self.is_bytes(target));
         match target {
-            Some(target) if self.reads && hops < MOST_HOPS => {
+            Some(target) if self.reads && can.whole && hops < MOST_HOPS => {
                 self.detour = Some(Detour {
-                    token: target.spot == Spot::Own,
+                    // Who came with a ticket has no token to show.
+                    token: target.spot == Spot::Own && self.bearer.is_some(),
                     headers: Vec::new(),
                     target,
                     hops: hops + 1,
@@ -201,9 +204,25 @@ impl Permit {
             }
             // What would be answered in other words leads to the same bytes.
             Some(_) => Err(held_back()),
-            None if self.detour.is_some() => Err(held_back()),
+            None if self.detour.is_some() || !self.leads_home(location) => Err(held_back()),
             None => Ok(()),
         }
+    }
+
+    /// Whether an address is the service's own: at one of its hosts, by its inner name or its
+    /// public one. Whatever is somebody else's may be signed, and is for nobody here.
+    fn leads_home(&self, location: &str) -> bool {
+        let Ok(url) = Url::parse(location) else {
+            // A path alone is at the same host; two slashes are before another.
+            return !location.starts_with("//") && !location.starts_with('\\');
+        };
+        let is = |origin: &Origin| {
+            origin.scheme().as_str() == url.scheme()
+                && url.host_str() == Some(origin.host().as_str())
+                && url.port_or_known_default() == Some(origin.port())
+        };
+        let mut places = self.service.places.iter();
+        places.any(|place| is(place.pair.internal.origin()) || is(place.pair.public.origin()))
     }
 
     /// Whether bytes are served there, and no more of the API.

@@ -92,7 +92,7 @@ impl Permit {
         if let Some(outwards) = self.again(head, can) {
             return Err(outwards);
         }
-        if let Err(elsewhere) = self.follow(head) {
+        if let Err(elsewhere) = self.follow(head, can) {
             self.done();
             return Err(elsewhere);
         }

@@ -7,6 +7,7 @@ use crate::outside::{Client, run};
 use crate::simulator::{Kept, Shape};
 use crate::stories::git::noise;
 use crate::world::{INTERNAL, PUBLIC, World, world};
+use base64::Engine as _;
 use serde_json::{Value, json};
 
 /// More than is ever held of an answer.
@@ -39,12 +40,20 @@ async fn pushed_and_pulled(client: &Client, at: &str) {
     assert!(file == noise(SIZE, 3), "{}", file.len());
 }
 
+/// The pair of Basic, in the clear.
+fn decoded(line: &str) -> String {
+    let pair = line.strip_prefix("Basic ").unwrap_or_default();
+    let pair = base64::engine::general_purpose::STANDARD.decode(pair);
+    String::from_utf8_lossy(&pair.unwrap_or_default()).into_owned()
+}
+
 /// What stores were asked, each with neither the caller's key nor the App's token.
 fn stores_saw_no_credentials(broker: &Broker, caller: &Caller) {
     let tokens = broker.github.tokens();
     let mut seen = 0;
     for asked in broker.github.seen() {
         let line = asked.authorization().unwrap_or_default();
+        let line = format!("{line} {}", decoded(line));
         assert!(
             !line.contains(&caller.key) && !line.contains("hgt_"),
             "{}",
@@ -158,7 +167,9 @@ fn a_ticket_is_for_one_object_of_one_caller_and_ends_with_the_grant() {
                 .unwrap()
         };
         let other = url("/github/sync/storage/lfs/upload/abd");
-        let changed = format!("{}x", &ticket[..ticket.len() - 1]);
+        let (front, back) = ticket.split_at(ticket.len() / 2);
+        let other_letter = if back.starts_with('x') { 'y' } else { 'x' };
+        let changed = format!("{front}{other_letter}{}", &back[1..]);
         let reader = url("/github/sync/api/v3/repos/acme/web-1");
         for (method, href, ticket) in [
             ("PUT", other.as_str(), ticket),
@@ -181,6 +192,31 @@ fn a_ticket_is_for_one_object_of_one_caller_and_ends_with_the_grant() {
         broker.rewritten(&sections, &caller.section("build-bot", &narrow));
         let answer = refused(ask("PUT", href, ticket).await).await;
         assert_eq!(answer, (401, "caller_unknown".to_owned()));
+        broker.no_secret_escaped(&[&caller.key], &[]);
+    });
+}
+
+#[test]
+fn lfs_first_api_which_tells_credentials_object_by_object_is_refused() {
+    world(async |world| {
+        let caller = Caller::make();
+        let Some(broker) = Broker::open(&world, &caller.section("build-bot", WIDE)).await else {
+            return;
+        };
+        broker.github.forget();
+        let objects = url("/github/sync/acme/web-1.git/info/lfs/objects");
+        let oid = "0".repeat(64);
+        for (method, href) in [
+            ("POST", objects.clone()),
+            ("GET", format!("{objects}/{oid}")),
+            ("PUT", format!("{objects}/{oid}")),
+        ] {
+            let asked = asker(&world).request(method.parse().unwrap(), &href);
+            let asked = asked.basic_auth("x", Some(&caller.key)).body("{}");
+            let answer = refused(asked.send().await.unwrap()).await;
+            assert_eq!(answer, (403, "not_granted".to_owned()), "{method} {href}");
+        }
+        assert!(broker.github.asked("GET", &oid).is_empty());
         broker.no_secret_escaped(&[&caller.key], &[]);
     });
 }
