@@ -59,7 +59,7 @@ const FILES: [(&str, &str); 6] = [
     ("/var/log/hubgate/audit.jsonl", "The audit trail."),
 ];
 
-const SIGNALS: [(&str, &str); 3] = [
+const SIGNALS: [(&str, &str); 4] = [
     (
         "SIGTERM, SIGINT",
         "hubgate run takes nothing more, lets running requests finish within [gateway].drain, and \
@@ -68,6 +68,10 @@ const SIGNALS: [(&str, &str); 3] = [
     (
         "SIGHUP",
         "hubgate run reads its configuration again. A bad one changes nothing; the log says why.",
+    ),
+    (
+        "SIGUSR1",
+        "hubgate run opens its audit trail anew, as after a rotation.",
     ),
     (
         "SIGKILL",

@@ -332,11 +332,13 @@ impl Gateway {
         let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
         let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+        let mut reopen = signal(SignalKind::user_defined1()).context("cannot wait for SIGUSR1")?;
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 () = self.world.broken.cancelled() => break,
+                _ = reopen.recv() => self.world.reopen_audit().await,
                 _ = hangup.recv() => {
                     let outcome = match self.world.reload_now().await {
                         Ok(changed) => {

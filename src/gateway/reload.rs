@@ -24,6 +24,18 @@ impl World {
         done
     }
 
+    /// Opens the audit trail anew, where it was turned over; reads nothing else.
+    pub(super) async fn reopen_audit(&self) {
+        let settings = self.config.load().audit.clone();
+        match self.audit.reopen(&settings) {
+            Ok(_) => self.note("reopen", "signal", "ok").await,
+            Err(fault) => {
+                tracing::error!("the audit trail goes on where it was: {fault}");
+                self.note("reopen", "signal", &fault.to_string()).await;
+            }
+        }
+    }
+
     /// How it is, in a line.
     pub(super) fn how(&self) -> String {
         let config = self.config.load();

@@ -3,18 +3,26 @@
 use crate::harness::{Site, Tool, eventually};
 use std::os::unix::net::UnixDatagram;
 
-/// What was said since it was asked last.
-fn said(socket: &UnixDatagram) -> Vec<String> {
-    let mut all = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(length) = socket.recv(&mut buffer) {
-        all.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
-    }
-    all
+/// The service manager's end.
+struct Manager {
+    socket: UnixDatagram,
+    heard: Vec<String>,
 }
 
-async fn told(socket: &UnixDatagram, what: &str) -> String {
-    eventually(|| said(socket).into_iter().find(|one| one.contains(what))).await
+impl Manager {
+    /// Waits until this is said, and forgets what came before; gives all of the message.
+    async fn told(&mut self, what: &str) -> String {
+        eventually(|| {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = self.socket.recv(&mut buffer) {
+                let text = String::from_utf8(buffer[..length].to_vec());
+                self.heard.push(text.unwrap());
+            }
+            let at = self.heard.iter().position(|one| one.contains(what))?;
+            self.heard.drain(..=at).next_back()
+        })
+        .await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,28 +35,24 @@ async fn systemd_is_told_how_it_is() {
     let notify = format!("NOTIFY_SOCKET={}", path.display());
     let environment = ["env", &notify, "WATCHDOG_USEC=300000"];
     let mut gate = site.start_after(&environment, "true").await;
-    let all = eventually(|| {
-        let all = said(&socket);
-        all.iter()
-            .any(|one| one.contains("WATCHDOG=1"))
-            .then_some(all)
-    })
-    .await
-    .concat();
-    for part in [
-        "FDSTORE=1\nFDNAME=public",
-        "READY=1\nSTATUS=ready: 1 listeners, 1 routes",
-    ] {
-        assert!(all.contains(part), "{part}: {all}");
+    let mut manager = Manager {
+        socket,
+        heard: Vec::new(),
+    };
+    manager.told("FDSTORE=1\nFDNAME=public").await;
+    manager
+        .told("READY=1\nSTATUS=ready: 1 listeners, 1 routes")
+        .await;
+    // It says again and again that it is alive.
+    for _ in 0..3 {
+        manager.told("WATCHDOG=1").await;
     }
-    // It goes on saying that it is alive.
-    told(&socket, "WATCHDOG=1").await;
 
     let good = std::fs::read_to_string(site.path("hubgate.toml")).unwrap();
     site.write(&good.replace("from = [\"here\"]", "from = [\"her\"]"));
     gate.signal("-HUP");
-    told(&socket, "RELOADING=1\nMONOTONIC_USEC=").await;
-    let refused = told(&socket, "READY=1").await;
+    manager.told("RELOADING=1\nMONOTONIC_USEC=").await;
+    let refused = manager.told("READY=1").await;
     assert!(
         refused.contains("STATUS=the last reload was refused"),
         "{refused}"
@@ -56,11 +60,36 @@ async fn systemd_is_told_how_it_is() {
     assert!(refused.contains("webhook[0].from"), "{refused}");
     site.write(&good);
     gate.signal("-HUP");
-    told(&socket, "STATUS=ready: 1 listeners").await;
+    manager.told("STATUS=ready: 1 listeners").await;
 
     gate.signal("-TERM");
-    told(&socket, "STOPPING=1\nSTATUS=stopping").await;
+    manager.told("STOPPING=1\nSTATUS=stopping").await;
     gate.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_is_opened_anew_and_nothing_else_is_read() {
+    let (site, tool) = (Site::new(), Tool::open().await);
+    site.configure_hook("", tool.address, "");
+    let gate = site.start().await;
+    // A rotation, in the middle of an edit.
+    site.write("half a");
+    std::fs::rename(site.path("audit.jsonl"), site.path("audit.jsonl.1")).unwrap();
+    gate.signal("-USR1");
+    let record = eventually(|| site.audit().into_iter().find(|it| it["action"] == "reopen")).await;
+    assert_eq!(record["outcome"], "ok");
+    let client = gate.client();
+    let answer = gate
+        .push(&client, &crate::harness::guid(), b"{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 202);
+    let id = answer.headers()["x-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    site.audited(&id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
