@@ -31,6 +31,10 @@ pub(super) struct Arguments {
     keys: Vec<OsString>,
 }
 
+/// What is wrong with a key in hardware does not mend by itself, and a token closes after some wrong
+/// PINs: whoever starts this again and again must stop at this code (`EX_CONFIG` of `sysexits.h`).
+const NOT_AGAIN: u8 = 78;
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let private = crate::gateway::keep_memory_private();
     private.context("cannot keep keys out of core dumps")?;
@@ -52,7 +56,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     let files: Keyring = files.into_iter().collect();
-    let hardware = Hardware::open(named)?;
+    let hardware = match Hardware::open(named) {
+        Ok(hardware) => hardware,
+        Err(fault) => {
+            super::terminal::complain(&format!("hubgate: {fault}\n"))?;
+            return Ok(ExitCode::from(NOT_AGAIN));
+        }
+    };
     held.extend(hardware.iter().map(|(key, place)| (key, place.to_owned())));
     for (key, place) in held {
         tracing::info!(%key, place, "signs with this key");
