@@ -3,6 +3,7 @@
 //! A refusal's code is stable and the same in answers, audit and metrics. No answer says a
 //! version, an internal name or anything of GitHub's.
 
+use super::sign_in::Unread;
 use crate::apps::people;
 use crate::broker;
 use crate::publish;
@@ -30,6 +31,8 @@ pub enum Refusal {
     Broker(broker::Refusal),
     /// What became of the token of one who signed in.
     User(people::Refusal),
+    /// Why a question that signs somebody in is not read.
+    SignIn(Unread),
     /// Whether it is inside the route's repositories cannot be asked without credentials.
     CredentialsRequired,
     /// The head is one that two readers could understand in two ways.
@@ -80,6 +83,8 @@ impl Refusal {
                 people::Refusal::Full => "user_tokens_full",
                 people::Refusal::NotKept => "user_token_not_kept",
             },
+            Self::SignIn(Unread::Form) => "sign_in_media_type",
+            Self::SignIn(Unread::Unclear(_)) => "sign_in_unclear",
             Self::CredentialsRequired => "credentials_required",
             Self::Malformed => "request_malformed",
             Self::DocumentTooLarge => "document_too_large",
@@ -122,7 +127,8 @@ impl Refusal {
                 people::Refusal::Full | people::Refusal::NotKept => StatusCode::SERVICE_UNAVAILABLE,
             },
             Self::CredentialsRequired => StatusCode::UNAUTHORIZED,
-            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::SignIn(Unread::Form) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Malformed | Self::SignIn(Unread::Unclear(_)) => StatusCode::BAD_REQUEST,
             Self::DocumentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DocumentEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyIncomplete | Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -147,6 +153,7 @@ impl Refusal {
             Self::Publish(refusal) => refusal.message(),
             Self::Broker(refusal) => refusal.to_string(),
             Self::User(refusal) => refusal.to_string(),
+            Self::SignIn(why) => why.to_string(),
             Self::CredentialsRequired => "credentials are needed for this".to_owned(),
             Self::Malformed => {
                 "the request's head can be understood in more than one way".to_owned()
@@ -207,6 +214,7 @@ impl Refusal {
             | Self::NoRoute
             | Self::NoHost
             | Self::User(_)
+            | Self::SignIn(_)
             | Self::Webhook(_)
             | Self::BodyIncomplete
             | Self::BodyTooSlow

@@ -1,5 +1,10 @@
 //! The OAuth token endpoint of a published GitHub some of whose Apps' people's tokens are held here:
 //! asked by the gate itself, so that what GitHub gives is on disk before anybody hears of it.
+//!
+//! GitHub is never sent what came, but a question that is written anew from what was read of it:
+//! whose token it is about is decided here, and GitHub cannot read another App there.
+
+mod said;
 
 use super::context::{Context, Outcome};
 use super::next_piece;
@@ -8,12 +13,11 @@ use super::refuse::{Answer, Refusal};
 use crate::apps::App;
 use crate::broker;
 use crate::github::client::{SignIn, SignedIn};
-use crate::types::Secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use pingora::proxy::Session;
+use said::Said;
+pub(super) use said::Unread;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -45,22 +49,19 @@ pub(super) async fn answer(
         body.extend_from_slice(&piece);
     }
     let head = session.req_header();
-    let mut headers = head.headers.clone();
-    let wanted = Form::of(&headers);
-    let said = parameters(head.uri.query(), &headers, &body);
-    let client = client(&headers, &said);
-    let (app, any) = find(holder, &client.0).await?;
-    if app.is_some() {
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if head.method != Method::GET && head.method != Method::POST {
+        return Err(Refusal::Method("GET, POST"));
     }
-    if head.method == Method::GET {
-        headers.remove(CONTENT_TYPE);
-    }
+    let wanted = Form::of(&head.headers);
+    let said = Said::read(&head.method, head.uri.query(), &head.headers, &body);
+    let said = said.map_err(Refusal::SignIn)?;
+    let (app, any) = find(holder, said.client_id()).await?;
+    let body = said.write();
     let asked = SignIn {
-        method: head.method.clone(),
-        query: head.uri.query(),
-        headers,
-        body: &body,
+        method: Method::POST,
+        query: None,
+        headers: headers(&head.headers, app.is_some()),
+        body: body.as_bytes(),
     };
     let signed_in = any.client().sign_in(asked).await;
     let signed_in = signed_in.map_err(|fault| {
@@ -73,7 +74,7 @@ pub(super) async fn answer(
     context.note.app = Some(app.name().clone());
     let document = match signed_in.tokens() {
         Some((tokens, scope)) => {
-            let handle = holder.people.take_in(&app, client, tokens).await;
+            let handle = holder.people.take_in(&app, said.client(), tokens).await;
             let handle = handle.map_err(Refusal::User)?;
             json!({ "access_token": handle.as_str(), "scope": scope, "token_type": "bearer" })
         }
@@ -97,7 +98,7 @@ async fn find(holder: &Holder, id: &str) -> Result<(Option<Arc<App>>, Arc<App>),
     for app in apps {
         // What is not known to be another App's must not pass: it could be a token that is held.
         match app.client_id().await {
-            Ok(Some(own)) if own == id => return Ok((Some(app), any)),
+            Ok(Some(own)) if own.trim().eq_ignore_ascii_case(id) => return Ok((Some(app), any)),
             Ok(Some(_)) => {}
             Ok(None) => {
                 tracing::error!(
@@ -136,44 +137,14 @@ fn refusal(signed_in: &SignedIn) -> Result<Value, Refusal> {
     Ok(Value::Object(told.collect()))
 }
 
-/// What a question says: in its query, and in its body as a form or as JSON.
-fn parameters(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = Vec::new();
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    if kind.is_some_and(|kind| kind.contains("json")) {
-        let document: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
-        let texts = document
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-        all.extend(texts);
-    } else {
-        all.extend(form_urlencoded::parse(body).into_owned());
-    }
-    let query = query.unwrap_or_default().as_bytes();
-    all.extend(form_urlencoded::parse(query).into_owned());
-    all
-}
-
-/// Which App is signed in to, and its secret: said as parameters, or by `Basic`.
-fn client(headers: &HeaderMap, said: &[(String, String)]) -> (String, Secret) {
-    let found = |name: &str| {
-        let mut all = said.iter().filter(|(known, _)| known == name);
-        all.next().map(|(_, value)| value.clone())
-    };
-    let basic = headers.get(AUTHORIZATION).and_then(|line| {
-        let (scheme, rest) = line.to_str().ok()?.split_once(' ')?;
-        let bytes = scheme
-            .eq_ignore_ascii_case("basic")
-            .then(|| STANDARD.decode(rest.trim()).ok())??;
-        let (id, secret) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
-        Some((id.to_owned(), secret.to_owned()))
-    });
-    let (id, secret) = basic.unwrap_or_default();
-    let id = found("client_id").unwrap_or(id);
-    let secret = found("client_secret").unwrap_or(secret);
-    (id, Secret::new(secret.into_bytes()))
+/// What is said of the answer's form and of the question's.
+fn headers(came: &HeaderMap, held: bool) -> HeaderMap {
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
+    let json = HeaderValue::from_static("application/json");
+    let accept = if held { Some(&json) } else { came.get(ACCEPT) };
+    headers.extend(accept.map(|accept| (ACCEPT, accept.clone())));
+    headers
 }
 
 impl Form {

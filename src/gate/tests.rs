@@ -3,6 +3,7 @@
 use super::flight::Flight;
 use super::refuse::Refusal;
 use super::route::{Counts, Hook, Route, Table, Way};
+use super::sign_in::Unread;
 use crate::apps::people;
 use crate::broker;
 use crate::edge::source::{Directory, From};
@@ -98,6 +99,8 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::NoHost,
         Refusal::Method("POST"),
         Refusal::CredentialsRequired,
+        Refusal::SignIn(Unread::Form),
+        Refusal::SignIn(Unread::Unclear("it says no client_id")),
         Refusal::Malformed,
         Refusal::DocumentTooLarge,
         Refusal::DocumentEncoded,
@@ -125,6 +128,7 @@ fn every_refusal() -> Vec<Refusal> {
             | Refusal::Method(_)
             | Refusal::Broker(_)
             | Refusal::User(_)
+            | Refusal::SignIn(Unread::Form | Unread::Unclear(_))
             | Refusal::Webhook(_)
             | Refusal::Publish(_)
             | Refusal::CredentialsRequired

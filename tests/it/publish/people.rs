@@ -236,6 +236,107 @@ fn who_signs_people_in_has_a_handle_and_no_token_in_whatever_form_it_asks() {
 }
 
 #[test]
+fn however_it_is_asked_no_token_passes_and_what_is_unclear_is_refused() {
+    world(async |world| {
+        let Some(tracker) = Tracker::open(&world, true).await else {
+            return;
+        };
+        let app = tracker.github.app_now(tracker.app).unwrap();
+        let (id, secret) = (app.client_id, app.client_secret);
+        let code = || tracker.github.code(tracker.app, "mona");
+        let post = || {
+            let asked = tracker.client.post(url(TOKEN));
+            asked.header("accept", "application/json")
+        };
+        let form = |text: String| {
+            let kind = "application/x-www-form-urlencoded";
+            post().header("content-type", kind).body(text)
+        };
+        let pairs =
+            |id: &str, code: &str| format!("client_id={id}&client_secret={secret}&code={code}");
+        let plain = || pairs(&id, &code());
+        let object =
+            |code: String| json!({ "client_id": id, "client_secret": secret, "code": code });
+        let queried = |text: &str| tracker.client.get(url(&format!("{TOKEN}?{text}")));
+        let spaced = format!("+{}%20", id.to_uppercase());
+        // GitHub here tells ids of another letter case apart: nobody is signed in, and nothing is lost.
+        let said = form(pairs(&spaced, &code())).send().await.unwrap();
+        assert_eq!(said.status(), 200);
+        assert!(!said.text().await.unwrap().contains("ghu_"));
+        let held = [
+            form(plain()),
+            post().json(&object(code())),
+            queried(&plain()).header("accept", "application/json"),
+            form(format!("client_id[]=other&format=xml&{}", plain())),
+            form(pairs(&format!("+{id}%20"), &code())),
+            form(format!("code={}", code())).basic_auth(&id, Some(&secret)),
+        ];
+        for (number, asked) in held.into_iter().enumerate() {
+            let said = asked.send().await.unwrap().text().await.unwrap();
+            assert!(said.contains("\"hgu_"), "{number}: {said}");
+        }
+        let part = |name: &str, value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let code_then = code();
+        let parts = [
+            ("client_id", &id),
+            ("client_secret", &secret),
+            ("code", &code_then),
+        ];
+        let parts: String = parts.map(|(name, value)| part(name, value)).concat();
+        let kind = "multipart/form-data; boundary=b";
+        let multipart = post()
+            .header("content-type", kind)
+            .body(format!("{parts}--b--\r\n"));
+        let twice = object(code()).to_string();
+        let twice = twice.replacen('{', "{\"client_id\":\"other\",", 1);
+        let kind = "application/json";
+        let refused = [
+            (multipart, 415, "sign_in_media_type"),
+            (post().body(plain()), 415, "sign_in_media_type"),
+            (
+                queried(&plain()).body("client_id=other"),
+                400,
+                "sign_in_unclear",
+            ),
+            (
+                form(format!("client_id=other&{}", plain())),
+                400,
+                "sign_in_unclear",
+            ),
+            (
+                tracker
+                    .client
+                    .post(url(&format!("{TOKEN}?{}", plain())))
+                    .header("content-type", "application/json")
+                    .body("{\"client_id\":\"other\"}"),
+                400,
+                "sign_in_unclear",
+            ),
+            (
+                form(plain()).basic_auth("other", Some("x")),
+                400,
+                "sign_in_unclear",
+            ),
+            (
+                post().header("content-type", kind).body(twice),
+                400,
+                "sign_in_unclear",
+            ),
+            (form(format!("code={}", code())), 400, "sign_in_unclear"),
+        ];
+        for (asked, status, reason) in refused {
+            let answer = asked.send().await.unwrap();
+            assert_eq!(answer.status(), status, "{reason}");
+            let said: Value = answer.json().await.unwrap();
+            assert_eq!(said["error"]["code"], reason);
+        }
+        tracker.no_token_escaped();
+    });
+}
+
+#[test]
 fn a_device_that_polls_is_given_a_handle_too() {
     world(async |world| {
         let Some(tracker) = Tracker::open(&world, true).await else {
