@@ -132,7 +132,11 @@ impl People {
         (clock, tasks): (&Arc<dyn Clock>, &Tasks),
     ) -> Result<Self, StoreError> {
         let store = Store::make(place)?;
-        let all = store.people()?.into_iter();
+        let (all, lost) = store.people()?;
+        for fault in lost {
+            tracing::error!("whoever signed in with it signs in once more: {fault}");
+        }
+        let all = all.into_iter();
         let held = all.map(|person| (person.name.clone(), Entry::of(person)));
         Ok(Self(Arc::new(Inner {
             held: Mutex::new(held.collect()),
@@ -141,6 +145,12 @@ impl People {
             clock: clock.clone(),
             tasks: tasks.clone(),
         })))
+    }
+
+    /// Where they are kept.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        self.0.store.place()
     }
 
     /// Holds what GitHub gave for a person, and gives a handle for it, when it is on disk.

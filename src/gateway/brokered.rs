@@ -105,13 +105,21 @@ impl Office {
         if !config.apps.iter().any(|app| app.user_tokens) {
             return Ok(None);
         }
-        if let Some(people) = self.people.get() {
-            return Ok(Some(people.clone()));
-        }
         let place = apps::store::Place {
             directory: config.gateway.state_dir.join("users"),
             key: config.app_place.key.clone(),
         };
+        if let Some(people) = self.people.get() {
+            if *people.place() != place {
+                tracing::error!(
+                    open = ?people.place(), configured = ?place,
+                    "people's tokens stay sealed with the key that they were opened with; after \
+                     the next start those that the configured key does not open are not known, \
+                     and these people sign in once more"
+                );
+            }
+            return Ok(Some(people.clone()));
+        }
         let keys = &self.keys;
         let opened = People::open(&place, &keys.audit, (&keys.clock, &self.tasks));
         let opened = opened.map_err(|fault| vec![fault.to_string()])?;

@@ -182,6 +182,31 @@ async fn what_the_disk_does_not_take_is_not_handed_out_and_what_was_renewed_is_u
     );
 }
 
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_skipped_and_stays() {
+    let scene = Scene::of(renewing()).await;
+    let people = scene.people();
+    let (handle, lost) = (
+        scene.signed_in(&people).await,
+        scene.signed_in(&people).await,
+    );
+    let file = |handle: &str| {
+        let file = format!("{}.user", name(handle).unwrap());
+        scene.place().directory.join(file)
+    };
+    std::fs::write(file(&lost), "hubgate-sealed-1\nof another key").unwrap();
+    std::fs::create_dir(scene.place().directory.join("odd.user")).unwrap();
+    let again = scene.people();
+    assert_eq!(scene.token(&again, &handle).await.unwrap(), "ghu_0");
+    assert_eq!(scene.token(&again, &lost).await, Err(Refusal::Ended));
+    assert!(file(&lost).exists());
+    // So are all, where they were sealed with another key.
+    std::fs::remove_file(scene.place().directory.join("key")).unwrap();
+    let again = scene.people();
+    assert_eq!(scene.token(&again, &handle).await, Err(Refusal::Ended));
+    assert!(file(&handle).exists());
+}
+
 #[test]
 fn a_handle_is_known_by_its_digest_and_nothing_else_is_one() {
     assert!(name("hgu_abc").is_some());

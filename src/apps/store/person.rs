@@ -1,6 +1,6 @@
 //! What is stored of a person's tokens for an App.
 
-use super::{Store, StoreError};
+use super::{Place, Store, StoreError};
 use crate::types::{Name, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -49,17 +49,30 @@ impl Drop for Text {
 const PERSON: &str = "user";
 
 impl Store {
-    /// The tokens of people.
+    /// Where it is.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The tokens of people; and why others cannot be had, whose files stay as they are.
     ///
     /// # Errors
-    /// Where one of them cannot be read.
-    pub fn people(&self) -> Result<Vec<Person>, StoreError> {
-        let mut all = Vec::new();
+    /// Where none of them can be read.
+    pub fn people(&self) -> Result<(Vec<Person>, Vec<StoreError>), StoreError> {
+        let (mut all, mut lost) = (Vec::new(), Vec::new());
         for (name, path) in self.names(PERSON)? {
-            let text = self.unseal(&name, PERSON, &path)?;
-            all.push(Person::read(name, &text).ok_or(StoreError::Odd(path))?);
+            let text = self.unseal(&name, PERSON, &path);
+            let read = text.and_then(|text| {
+                let read = Person::read(name, &text);
+                read.ok_or(StoreError::Odd(path))
+            });
+            match read {
+                Ok(person) => all.push(person),
+                Err(fault) => lost.push(fault),
+            }
         }
-        Ok(all)
+        Ok((all, lost))
     }
 
     /// Keeps a person's tokens: when this returns they are on disk.

@@ -337,6 +337,27 @@ fn however_it_is_asked_no_token_passes_and_what_is_unclear_is_refused() {
 }
 
 #[test]
+fn a_file_that_cannot_be_opened_ends_its_sign_in_and_not_the_gateway() {
+    world(async |world| {
+        let Some(mut tracker) = Tracker::open(&world, true).await else {
+            return;
+        };
+        let lost = tracker.signs_in("mona").await;
+        let file = tracker.kept().remove(0);
+        let handle = tracker.signs_in("mona").await;
+        std::fs::write(&file, "none of these").unwrap();
+        tracker.dies().await;
+        assert_eq!(tracker.get(&handle).await.0, 200);
+        let (status, said) = tracker.get(&lost).await;
+        let code = &said["error"]["code"];
+        assert_eq!((status, code), (401, &json!("user_token_ended")));
+        let name = file.file_name().unwrap().to_str().unwrap();
+        assert!(tracker.site.log().contains(name));
+        assert!(file.exists());
+    });
+}
+
+#[test]
 fn a_device_that_polls_is_given_a_handle_too() {
     world(async |world| {
         let Some(tracker) = Tracker::open(&world, true).await else {
