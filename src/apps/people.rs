@@ -191,7 +191,9 @@ impl People {
         let now = self.0.clock.now();
         let held = entry.now.load_full();
         if entry.unwritten.load(Ordering::Acquire) {
-            self.write_late(&entry).await;
+            let (people, entry) = (self.clone(), entry.clone());
+            self.whole(async move { people.write_late(&entry).await })
+                .await;
         }
         if !held.person.is_due(now) || (entry.waits(now) && !held.person.is_over(now)) {
             return Ok(held);
@@ -235,13 +237,23 @@ impl People {
         old: Arc<Held>,
         why: Why,
     ) -> Result<Arc<Held>, Refusal> {
-        let (done, ended) = tokio::sync::oneshot::channel();
         let people = self.clone();
+        let renewed = async move { people.renew_now(&entry, &app, &old, why).await };
+        let renewed = self.whole(renewed).await;
+        renewed.unwrap_or(Err(Refusal::Unreachable))
+    }
+
+    /// Does it to its end, whether the one who waits for it stays or not.
+    async fn whole<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (done, ended) = tokio::sync::oneshot::channel();
         self.0.tasks.spawn("user-token", async move {
             // The one who asked may be gone.
-            let _unheard = done.send(people.renew_now(&entry, &app, &old, why).await);
+            let _unheard = done.send(work.await);
         });
-        ended.await.unwrap_or(Err(Refusal::Unreachable))
+        ended.await.ok()
     }
 
     /// One renews, and everybody who waited has what it brought.
@@ -361,6 +373,10 @@ impl People {
     /// What the disk did not take before.
     async fn write_late(&self, entry: &Entry) {
         let _turn = entry.turn.lock().await;
+        // Others may have written it meanwhile, or it is to be on disk no more.
+        if entry.ended.load(Ordering::Acquire) || !entry.unwritten.load(Ordering::Acquire) {
+            return;
+        }
         let held = entry.now.load_full();
         let written = self.write(held.person.clone()).await;
         entry.unwritten.store(written.is_err(), Ordering::Release);
@@ -430,9 +446,10 @@ impl Person {
         )
     }
 
-    /// Whether it is time to renew it.
+    /// Whether it is time to renew it. What cannot be renewed is used to its end.
     fn is_due(&self, now: Timestamp) -> bool {
-        self.expires.is_some_and(|end| end <= now.after(BEFORE_END))
+        let early = self.refresh.as_ref().map_or(Duration::ZERO, |_| BEFORE_END);
+        self.expires.is_some_and(|end| end <= now.after(early))
     }
 
     fn is_over(&self, now: Timestamp) -> bool {

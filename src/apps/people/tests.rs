@@ -207,6 +207,46 @@ async fn a_file_that_cannot_be_opened_is_skipped_and_stays() {
     assert!(file(&handle).exists());
 }
 
+#[tokio::test]
+async fn what_cannot_be_renewed_is_used_to_its_end() {
+    let scene = Scene::of(renewing()).await;
+    let people = scene.people();
+    let client = ("Iv1".to_owned(), Secret::new(b"secret".to_vec()));
+    let once = UserTokens {
+        refresh: None,
+        refresh_expires_in: None,
+        ..tokens(0)
+    };
+    let handle = people.take_in(&scene.apps[0], client, once).await.unwrap();
+    scene.clock.pass(EIGHT_HOURS - Duration::from_secs(1));
+    assert_eq!(scene.token(&people, &handle).await.unwrap(), "ghu_0");
+    scene.clock.pass(Duration::from_secs(1));
+    assert_eq!(scene.token(&people, &handle).await, Err(Refusal::Ended));
+    assert!(scene.fake.seen().is_empty());
+}
+
+#[tokio::test]
+async fn what_has_ended_does_not_come_back_onto_disk() {
+    let scene = Scene::of(renewing()).await;
+    let people = scene.people();
+    let handle = scene.signed_in(&people).await;
+    let entry = people.find(&handle, &scene.apps).unwrap().0;
+    entry.unwritten.store(true, Ordering::Release);
+    let turn = entry.turn.lock().await;
+    let late = tokio::join!(
+        async {
+            people.end(&entry, "refused").await;
+            drop(turn);
+        },
+        people.write_late(&entry)
+    );
+    assert_eq!(late, ((), ()));
+    assert_eq!(
+        scene.token(&scene.people(), &handle).await,
+        Err(Refusal::Ended)
+    );
+}
+
 #[test]
 fn a_handle_is_known_by_its_digest_and_nothing_else_is_one() {
     assert!(name("hgu_abc").is_some());
