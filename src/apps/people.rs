@@ -6,19 +6,22 @@
 //! handle ends: the person signs in once more. A handle that is not renewed ends with its refresh
 //! token, after half a year.
 
+mod held;
+
+pub use held::Held;
+
 use super::app::App;
 use super::store::{Person, Place, Store, StoreError};
 use crate::github::client::{Renewed, UserTokens};
 use crate::telemetry::audit::{self, Record};
 use crate::telemetry::{Audit, Tasks};
 use crate::types::{Clock, Name, Secret, Timestamp};
-use arc_swap::ArcSwap;
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use held::{Entry, name};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -27,10 +30,10 @@ use zeroize::Zeroizing;
 pub const PREFIX: &str = "hgu_";
 /// Handles that are held at once; each is a file of a kilobyte.
 const MOST: usize = 10_000;
-/// A token is renewed when so much of its eight hours is left.
-const BEFORE_END: Duration = Duration::from_mins(10);
 /// Where GitHub does not renew, and the token is good yet, it is asked again after this.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// What GitHub said to know, it is not asked about again for so long.
+const KNOWN_FOR: Duration = Duration::from_secs(10);
 
 /// Why a token is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,27 +61,6 @@ pub enum Refusal {
     NotKept,
 }
 
-/// A token as it is now.
-#[derive(Debug)]
-pub struct Held {
-    person: Person,
-    /// What audit calls it, here and at GitHub.
-    pub hashed: Box<str>,
-}
-
-impl Held {
-    fn of(person: Person) -> Arc<Self> {
-        let hashed = hashed(&person.access);
-        Arc::new(Self { person, hashed })
-    }
-
-    /// The token itself.
-    #[must_use]
-    pub const fn token(&self) -> &Secret {
-        &self.person.access
-    }
-}
-
 /// Everybody's. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct People(Arc<Inner>);
@@ -90,35 +72,6 @@ struct Inner {
     audit: Audit,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
-}
-
-#[derive(Debug)]
-struct Entry {
-    now: ArcSwap<Held>,
-    /// Who renews; the others wait, and find what it brought.
-    turn: tokio::sync::Mutex<()>,
-    /// Not before then, in milliseconds: GitHub did not renew.
-    not_before: AtomicI64,
-    /// What is held is newer than what is on disk.
-    unwritten: AtomicBool,
-    ended: AtomicBool,
-}
-
-impl Entry {
-    fn of(person: Person) -> Arc<Self> {
-        Arc::new(Self {
-            now: ArcSwap::from(Held::of(person)),
-            turn: tokio::sync::Mutex::default(),
-            not_before: AtomicI64::new(0),
-            unwritten: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
-        })
-    }
-
-    /// Whether GitHub is not to be asked yet.
-    fn waits(&self, now: Timestamp) -> bool {
-        now.as_millis() < self.not_before.load(Ordering::Relaxed)
-    }
 }
 
 impl People {
@@ -276,12 +229,8 @@ impl People {
         if why == Why::Due && entry.waits(now) {
             return self.later(entry, &held, now);
         }
-        if why == Why::Refused {
-            match app.client().knows(held.token()).await {
-                Ok(true) => return Ok(held),
-                Ok(false) => {}
-                Err(_) => return Err(Refusal::Unreachable),
-            }
+        if why == Why::Refused && !self.refuses(entry, app, &held).await? {
+            return Ok(held);
         }
         let Some(refresh) = &held.person.refresh else {
             self.end(entry, "refused").await;
@@ -305,12 +254,41 @@ impl People {
             }
             Ok(Renewed::Refused(code)) => {
                 tracing::error!(app = %app.name(), %code, "GitHub does not renew a person's token");
-                self.later(entry, &held, now)
+                self.later(entry, &held, self.0.clock.now())
             }
             Err(fault) => {
                 let app = app.name();
                 tracing::warn!(%app, "a person's token is not renewed: {fault}");
-                self.later(entry, &held, now)
+                self.later(entry, &held, self.0.clock.now())
+            }
+        }
+    }
+
+    /// Whether GitHub does not know a token with which something was refused. Asked once for all
+    /// who wait: where it does not say, not again before a while.
+    async fn refuses(&self, entry: &Entry, app: &App, held: &Held) -> Result<bool, Refusal> {
+        let now = self.0.clock.now();
+        if now.as_millis() < held.known_until.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        if entry.waits(now) {
+            return Err(Refusal::Unreachable);
+        }
+        let knows = app.client().knows(held.token()).await;
+        let now = self.0.clock.now();
+        match knows {
+            Ok(true) => {
+                let until = now.after(KNOWN_FOR).as_millis();
+                held.known_until.store(until, Ordering::Relaxed);
+                Ok(false)
+            }
+            Ok(false) => Ok(true),
+            Err(fault) => {
+                let app = app.name();
+                tracing::warn!(%app, "whether a person's token is good is not known: {fault}");
+                let then = now.after(AGAIN_AFTER).as_millis();
+                entry.not_before.store(then, Ordering::Relaxed);
+                Err(Refusal::Unreachable)
             }
         }
     }
@@ -416,71 +394,12 @@ impl People {
     }
 }
 
-impl Person {
-    fn new(
-        name: Name,
-        app: Name,
-        client: (String, Secret),
-        tokens: UserTokens,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            name,
-            app,
-            client,
-            access: tokens.access,
-            expires: tokens.expires_in.map(|life| now.after(life)),
-            refresh: tokens.refresh,
-            refresh_expires: tokens.refresh_expires_in.map(|life| now.after(life)),
-            since: now,
-        }
-    }
-
-    fn renewed(&self, tokens: UserTokens, now: Timestamp) -> Self {
-        Self::new(
-            self.name.clone(),
-            self.app.clone(),
-            self.client.clone(),
-            tokens,
-            now,
-        )
-    }
-
-    /// Whether it is time to renew it. What cannot be renewed is used to its end.
-    fn is_due(&self, now: Timestamp) -> bool {
-        let early = self.refresh.as_ref().map_or(Duration::ZERO, |_| BEFORE_END);
-        self.expires.is_some_and(|end| end <= now.after(early))
-    }
-
-    fn is_over(&self, now: Timestamp) -> bool {
-        self.expires.is_some_and(|end| end <= now)
-    }
-}
-
 /// What GitHub answers that ends a sign-in: the refresh token was used, has ended or was revoked.
 const ENDS: [&str; 3] = [
     "bad_refresh_token",
     "invalid_grant",
     "bad_verification_code",
 ];
-
-/// What a handle is known by.
-fn name(handle: &str) -> Option<Name> {
-    let known = handle.starts_with(PREFIX) && handle.len() < 256;
-    let digest = digest(&SHA256, handle.as_bytes());
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    // As long as a name may be; 248 bits tell handles apart.
-    let hex = hex.get(..62).filter(|_| known)?;
-    hex.parse().ok()
-}
-
-fn hashed(token: &Secret) -> Box<str> {
-    STANDARD.encode(digest(&SHA256, token.expose())).into()
-}
 
 #[cfg(test)]
 mod tests;

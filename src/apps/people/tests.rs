@@ -1,6 +1,7 @@
 //! Tests of people's tokens against a GitHub that gives one after another, with a clock that is
 //! turned.
 
+use super::held::BEFORE_END;
 use super::*;
 use crate::apps::fake::app;
 use crate::github::fake::{Fake, Seen, Turned, reply};
@@ -245,6 +246,27 @@ async fn what_has_ended_does_not_come_back_onto_disk() {
         scene.token(&scene.people(), &handle).await,
         Err(Refusal::Ended)
     );
+}
+
+#[tokio::test]
+async fn a_401_has_github_asked_once_for_all_who_wait() {
+    for (status, expected) in [(500, Err(Refusal::Unreachable)), (200, Ok(()))] {
+        let scene = Scene::of(move |_| reply(status, &[], "{}")).await;
+        let people = scene.people();
+        let handle = scene.signed_in(&people).await;
+        let held = people.token(&handle, &scene.apps).await.unwrap();
+        let all = async || {
+            let all = (0..20).map(|_| people.replace(&handle, &scene.apps, &held));
+            for said in futures_util::future::join_all(all).await {
+                assert_eq!(said.map(|_| ()), expected);
+            }
+        };
+        all().await;
+        assert_eq!(scene.fake.seen().len(), 1, "{status}");
+        scene.clock.pass(AGAIN_AFTER);
+        all().await;
+        assert_eq!(scene.fake.seen().len(), 2, "{status}");
+    }
 }
 
 #[test]
