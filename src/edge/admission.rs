@@ -1,6 +1,7 @@
 //! Whether an address may knock at all: asked by pingora right after `accept`, before anything is
 //! spent on the connection.
 
+use super::acme::Challenges;
 use super::dropped::{Ledger, Reason};
 use super::source::{self, Directory};
 use crate::types::{ClientAddr, Name};
@@ -32,6 +33,9 @@ pub(super) struct Filter {
     pub(super) balancers: Option<Vec<IpNet>>,
     pub(super) entry: Arc<ArcSwap<Entry>>,
     pub(super) ledger: Arc<Ledger>,
+    /// Where TLS ends here: an authority comes from wherever it likes, and what it may have is
+    /// found out in the handshake.
+    pub(super) challenges: Option<Arc<Challenges>>,
 }
 
 #[async_trait::async_trait]
@@ -47,7 +51,10 @@ impl ConnectionFilter for Filter {
                 Reason::NotALoadBalancer
             }
             (None, Some(client)) => {
-                if self.entry.load().admits(client) {
+                let challenges = self.challenges.as_ref();
+                if self.entry.load().admits(client)
+                    || challenges.is_some_and(|challenges| challenges.expects_handshakes())
+                {
                     return true;
                 }
                 Reason::SourceNotAllowed

@@ -1,6 +1,7 @@
 //! A listener's socket: bound at once, so that what is wrong with it shows before anything runs,
 //! then handed to pingora, whose accept loop serves it.
 
+use super::acme::Challenges;
 use super::admission::{Entry, Filter};
 use super::bounds::Connections;
 use super::dropped::Ledger;
@@ -40,6 +41,8 @@ pub struct House {
     pub entry: Arc<ArcSwap<Entry>>,
     /// The certificates and the rest of TLS; used by listeners with `tls`.
     pub tls: Arc<Tls>,
+    /// What authorities are answered that are to issue certificates.
+    pub challenges: Arc<Challenges>,
     /// The connections of all doors.
     pub connections: Connections,
     /// Where dropped connections are entered.
@@ -119,7 +122,9 @@ impl Door {
         A: HttpServerApp + Send + Sync + 'static,
     {
         if self.listener.redirect {
-            self.run(Arc::new(Redirect), house, shutdown).await;
+            let challenges = Arc::clone(&house.challenges);
+            let app = Arc::new(Redirect { challenges });
+            self.run(app, house, shutdown).await;
         } else {
             self.run(app, house, shutdown).await;
         }
@@ -130,8 +135,10 @@ impl Door {
         A: HttpServerApp + Send + Sync + 'static,
     {
         let name = self.listener.name.clone();
+        let challenges = self.listener.tls.then_some(house.challenges);
         let filter = Filter {
             listener: name.clone(),
+            challenges: challenges.clone(),
             balancers: self.listener.proxy_protocol.clone(),
             entry: Arc::clone(&house.entry),
             ledger: Arc::clone(&house.ledger),
@@ -140,6 +147,7 @@ impl Door {
             tls: self.listener.tls.then_some(house.tls),
             listener: self.listener,
             app,
+            challenges,
             entry: house.entry,
             connections: house.connections,
             ledger: house.ledger,

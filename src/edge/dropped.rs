@@ -26,6 +26,8 @@ pub enum Reason {
     TooManyFromAddress,
     /// There is no certificate for the name that the client asked for.
     UnknownServerName,
+    /// The client asked for the certificate of a challenge, and there is none for the name.
+    UnknownChallenge,
     /// The TLS handshake failed.
     TlsHandshake,
     /// The TLS handshake took too long.
@@ -49,6 +51,7 @@ impl Reason {
             Self::TooManyConnections => "too_many_connections",
             Self::TooManyFromAddress => "too_many_from_address",
             Self::UnknownServerName => "unknown_server_name",
+            Self::UnknownChallenge => "unknown_challenge",
             Self::TlsHandshake => "tls_handshake",
             Self::TlsTimeout => "tls_timeout",
             Self::HeadTimeout => "head_timeout",

@@ -1,6 +1,7 @@
 //! What stands between pingora's listener and the application: a place among the connections, the
 //! PROXY header, TLS. Each step may drop the connection, and says why.
 
+use super::acme::Challenges;
 use super::admission::Entry;
 use super::bounds::{Connections, Permit};
 use super::connection::Connection;
@@ -32,6 +33,8 @@ pub(super) struct Front<A> {
     pub(super) listener: Listener,
     pub(super) app: Arc<A>,
     pub(super) tls: Option<Arc<Tls>>,
+    /// Where TLS ends here.
+    pub(super) challenges: Option<Arc<Challenges>>,
     pub(super) entry: Arc<ArcSwap<Entry>>,
     pub(super) connections: Connections,
     pub(super) ledger: Arc<Ledger>,
@@ -89,19 +92,24 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
             return self.drop_connection(client, Reason::TooManyConnections);
         };
         let mut io = ReadAhead::new(socket);
+        // Where a load balancer speaks for itself, it was admitted by name already.
+        let mut stranger = false;
         if self.listener.proxy_protocol.is_some() {
             let header = timeout(self.deadlines.proxy_header, read_proxy_header(&mut io));
             let Ok(Some(real)) = header.await else {
                 return self.drop_connection(client, Reason::ProxyHeader);
             };
-            // Where the load balancer speaks for itself, it was admitted by name already.
             if let Some(real) = real {
                 client = ClientAddr::from(real);
                 present(&mut io, real);
-                if !self.entry.load().admits(client) {
-                    return self.drop_connection(client, Reason::SourceNotAllowed);
-                }
+                stranger = !self.entry.load().admits(client);
             }
+        } else {
+            stranger = !self.entry.load().admits(client);
+        }
+        let challenges = self.challenges.as_ref();
+        if stranger && !challenges.is_some_and(|challenges| challenges.expects_handshakes()) {
+            return self.drop_connection(client, Reason::SourceNotAllowed);
         }
         if !permit.count_for(client) {
             return self.drop_connection(client, Reason::TooManyFromAddress);
@@ -119,7 +127,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
             shutdown,
         };
         let wire = match &self.tls {
-            Some(tls) => self.secure(tls, io, &mut connection).await?,
+            Some(tls) => self.secure(tls, io, stranger, &mut connection).await?,
             None => Wire::new(Io::Plain(Box::new(io)), None, Arc::clone(&self.deadlines)),
         };
         Some(Guest {
@@ -129,16 +137,26 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
         })
     }
 
-    async fn secure(&self, tls: &Tls, io: ReadAhead, known: &mut Connection) -> Option<Wire> {
+    async fn secure(
+        &self,
+        tls: &Tls,
+        io: ReadAhead,
+        stranger: bool,
+        known: &mut Connection,
+    ) -> Option<Wire> {
         self.meters.handshakes.increment(1);
         let started = Instant::now();
-        let handshake = tls.accept(io, self.listener.h2);
+        let handshake = tls.accept(io, self.listener.h2, stranger);
         let stream = match timeout(self.deadlines.handshake, handshake).await {
-            Ok(Ok(stream)) => stream,
+            Ok(Ok(Some(stream))) => stream,
+            // An authority saw what it wanted to.
+            Ok(Ok(None)) => return None,
             Ok(Err(failed)) => {
                 self.meters.handshake_failed(failed.code());
                 let reason = match failed {
                     Failed::UnknownName => Reason::UnknownServerName,
+                    Failed::UnknownChallenge => Reason::UnknownChallenge,
+                    Failed::Stranger => Reason::SourceNotAllowed,
                     Failed::Closed
                     | Failed::NotTls
                     | Failed::NothingInCommon

@@ -4,6 +4,7 @@
 //! address → PROXY header, where the listener has one → TLS → one request head at a time, within
 //! its deadlines → handed to the application, with what is known of the connection.
 
+pub mod acme;
 mod admission;
 mod bounds;
 pub mod certificate;

@@ -1,6 +1,7 @@
 //! The application of listeners that only say `https`: every request is answered 308 to the same
-//! host and path there.
+//! host and path there, but for those by which an authority looks whether a host leads here.
 
+use super::acme::Challenges;
 use crate::types::Host;
 use bytes::Bytes;
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
@@ -9,8 +10,20 @@ use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use std::sync::Arc;
 
+/// Where authorities ask for tokens (RFC 8555 section 8.3).
+const CHALLENGES: &[u8] = b"/.well-known/acme-challenge/";
+
 #[derive(Debug)]
-pub(super) struct Redirect;
+pub(super) struct Redirect {
+    pub(super) challenges: Arc<Challenges>,
+}
+
+enum Answer {
+    Moved(String),
+    Malformed,
+    Proof(Bytes),
+    UnknownChallenge,
+}
 
 #[async_trait::async_trait]
 impl HttpServerApp for Redirect {
@@ -24,39 +37,68 @@ impl HttpServerApp for Redirect {
             Ok(false) => return None,
             Err(failure) => {
                 tracing::debug!("a request to be redirected cannot be read: {failure}");
-                answer(&mut session, None).await.ok()?;
+                answer(&mut session, Answer::Malformed).await.ok()?;
                 return None;
             }
         }
         if *shutdown.borrow() {
             session.set_keepalive(None);
         }
-        let location = location(session.req_header());
-        answer(&mut session, location.as_deref()).await.ok()?;
+        let told = self.judge(session.req_header());
+        answer(&mut session, told).await.ok()?;
         let settings = pingora::apps::HttpPersistentSettings::for_session(&session);
         let stream = session.finish().await.ok()??;
         Some(ReusedHttpStream::from_reusable_stream(stream, settings))
     }
 }
 
-async fn answer(session: &mut ServerSession, location: Option<&str>) -> pingora::Result<()> {
-    let (status, body) = match location {
-        Some(_) => (308, Bytes::new()),
-        None => (
+impl Redirect {
+    fn judge(&self, request: &RequestHeader) -> Answer {
+        if !request.raw_path().starts_with(CHALLENGES) {
+            return location(request).map_or(Answer::Malformed, Answer::Moved);
+        }
+        let proof = || {
+            if request.method != http::Method::GET {
+                return None;
+            }
+            let host = request.headers.get("host")?.to_str().ok()?;
+            let host = Host::from_authority(host).ok()?;
+            let token = request.raw_path().strip_prefix(CHALLENGES)?;
+            self.challenges
+                .http(&host, std::str::from_utf8(token).ok()?)
+        };
+        proof().map_or(Answer::UnknownChallenge, Answer::Proof)
+    }
+}
+
+async fn answer(session: &mut ServerSession, answer: Answer) -> pingora::Result<()> {
+    let (status, header, body) = match answer {
+        Answer::Moved(location) => (308, ("Location", location), Bytes::new()),
+        Answer::Proof(proof) => (200, kind("application/octet-stream"), proof),
+        Answer::Malformed => (
             400,
+            kind("application/json"),
             Bytes::from_static(
                 br#"{"error":{"code":"malformed_request","message":"the Host or the path cannot be redirected"}}"#,
+            ),
+        ),
+        Answer::UnknownChallenge => (
+            404,
+            kind("application/json"),
+            Bytes::from_static(
+                br#"{"error":{"code":"unknown_challenge","message":"no certificate is being ordered for this host by this token"}}"#,
             ),
         ),
     };
     let mut response = ResponseHeader::build(status, Some(4))?;
     response.insert_header("Content-Length", body.len().to_string())?;
-    match location {
-        Some(location) => response.insert_header("Location", location)?,
-        None => response.insert_header("Content-Type", "application/json")?,
-    }
+    response.insert_header(header.0, header.1)?;
     session.write_response_header(Box::new(response)).await?;
     session.write_response_body(body, true).await
+}
+
+fn kind(kind: &str) -> (&'static str, String) {
+    ("Content-Type", kind.to_owned())
 }
 
 /// `https://HOST/PATH`, made of nothing but what was read as a host and a path.

@@ -159,12 +159,14 @@ impl Setup {
         let admission = directory.compile(&known).unwrap();
         let connections = Connections::new(self.bounds);
         let witnessed = Arc::new(Witnessed::default());
+        let challenges = Arc::<acme::Challenges>::default();
         let house = House {
+            challenges: Arc::clone(&challenges),
             entry: Arc::new(ArcSwap::from_pointee(Entry {
                 directory: Arc::new(directory),
                 admission,
             })),
-            tls: Tls::new(Arc::clone(&store), None).unwrap(),
+            tls: Tls::new(Arc::clone(&store), None, Arc::clone(&challenges)).unwrap(),
             connections: connections.clone(),
             ledger: Arc::new(Ledger::new(Arc::clone(&witnessed) as _)),
             deadlines: self.deadlines,

@@ -1,19 +1,21 @@
 //! The TLS that we speak: versions, protocols, resumption, and which certificate for which name.
 
 use super::Clients;
+use super::acme::{CHALLENGE_PROTOCOL, Challenges};
 use super::certificate::Store;
 use super::read_ahead::ReadAhead;
 use arc_swap::ArcSwap;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, version};
 use rustls_pki_types::CertificateDer;
 use std::io;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use x509_parser::extensions::GeneralName;
 
 /// Sessions kept for TLS 1.2 clients that resume by id, as few still do; tickets keep nothing
@@ -26,10 +28,14 @@ const MOST_NAMES: usize = 64;
 /// A fatal alert of this kind, in a record of its own (RFC 8446 section 6.2).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
+/// The same, where there is no protocol in common (RFC 7301 section 3.2).
+const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
+
 /// The TLS of all doors.
 #[derive(Debug)]
 pub struct Tls {
     store: Arc<Store>,
+    challenges: Arc<Challenges>,
     clients: Option<Clients>,
     configs: ArcSwap<Configs>,
 }
@@ -54,15 +60,21 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// TLS with the certificates of `store`, asking for those of `clients`.
+    /// TLS with the certificates of `store`, asking for those of `clients`. Authorities are
+    /// answered by `challenges`.
     ///
     /// # Errors
     /// Where the cryptographic library has no randomness for ticket keys, or the authorities of
     /// clients cannot be used.
-    pub fn new(store: Arc<Store>, clients: Option<Clients>) -> Result<Arc<Self>, TlsError> {
+    pub fn new(
+        store: Arc<Store>,
+        clients: Option<Clients>,
+        challenges: Arc<Challenges>,
+    ) -> Result<Arc<Self>, TlsError> {
         let configs = ArcSwap::from_pointee(Configs::new(&store, clients.as_ref())?);
         Ok(Arc::new(Self {
             store,
+            challenges,
             clients,
             configs,
         }))
@@ -86,32 +98,71 @@ impl Tls {
 
     /// The server's part of a handshake. A client that asks for a name without a certificate, or
     /// for none, is told `unrecognized_name`: no certificate is shown to who does not know its
-    /// name.
+    /// name. An authority that looks whether a name leads here is shown a certificate made for it,
+    /// and there is nothing more to be had on its connection. For a stranger there is nothing else.
     pub(super) async fn accept(
         &self,
         io: ReadAhead,
         h2: bool,
-    ) -> Result<Box<TlsStream<ReadAhead>>, Failed> {
+        stranger: bool,
+    ) -> Result<Option<Box<TlsStream<ReadAhead>>>, Failed> {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), io);
         let mut start = hello.await.map_err(|failure| Failed::from(&failure))?;
+        let protocols = start.client_hello().alpn();
+        if protocols.is_some_and(|mut offered| offered.any(|name| name == CHALLENGE_PROTOCOL)) {
+            return self.prove(start).await.map(|()| None);
+        }
+        if stranger {
+            return Err(Failed::Stranger);
+        }
         let known = start
             .client_hello()
             .server_name()
             .is_some_and(|name| self.store.find(name).is_some());
         if !known {
-            let told = async {
-                start.io.write_all(&UNRECOGNIZED_NAME).await?;
-                start.io.shutdown().await
-            };
-            if let Err(failure) = told.await {
-                tracing::debug!("the client went before it was told: {failure}");
-            }
+            tell(&mut start.io, &UNRECOGNIZED_NAME).await;
             return Err(Failed::UnknownName);
         }
         match start.into_stream(self.config(h2)).await {
-            Ok(stream) => Ok(Box::new(stream)),
+            Ok(stream) => Ok(Some(Box::new(stream))),
             Err(failure) => Err(Failed::from(&failure)),
         }
+    }
+
+    /// Shows the certificate of a challenge, where one waits for the name.
+    async fn prove(&self, mut start: StartHandshake<ReadAhead>) -> Result<(), Failed> {
+        let hello = start.client_hello();
+        let name = hello.server_name();
+        let Some(pair) = name.and_then(|name| self.challenges.tls(name)) else {
+            tell(&mut start.io, &NO_APPLICATION_PROTOCOL).await;
+            return Err(Failed::UnknownChallenge);
+        };
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&version::TLS13, &version::TLS12]);
+        let Ok(builder) = builder else {
+            return Err(Failed::Other);
+        };
+        let shown = Arc::new(SingleCertAndKey::from(CertifiedKey::clone(&pair)));
+        let mut config = builder.with_no_client_auth().with_cert_resolver(shown);
+        config.alpn_protocols = vec![CHALLENGE_PROTOCOL.to_vec()];
+        let stream = start.into_stream(Arc::new(config)).await;
+        let mut stream = stream.map_err(|failure| Failed::from(&failure))?;
+        if let Err(failure) = stream.shutdown().await {
+            tracing::debug!("the authority closed first: {failure}");
+        }
+        Ok(())
+    }
+}
+
+/// A last word in clear, to one with whom nothing is agreed.
+async fn tell(io: &mut ReadAhead, alert: &[u8]) {
+    let told = async {
+        io.write_all(alert).await?;
+        io.shutdown().await
+    };
+    if let Err(failure) = told.await {
+        tracing::debug!("the client went before it was told: {failure}");
     }
 }
 
@@ -184,6 +235,10 @@ pub(super) fn names(certificates: Option<&[CertificateDer<'static>]>) -> Box<[Bo
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failed {
     UnknownName,
+    /// An authority asked for a challenge that does not wait for it.
+    UnknownChallenge,
+    /// It was let in for such a challenge, and wanted something else.
+    Stranger,
     /// The client went away.
     Closed,
     /// What came is not TLS.
@@ -199,6 +254,8 @@ impl Failed {
     pub(super) const fn code(self) -> &'static str {
         match self {
             Self::UnknownName => "unknown_server_name",
+            Self::UnknownChallenge => "unknown_challenge",
+            Self::Stranger => "source_not_allowed",
             Self::Closed => "closed",
             Self::NotTls => "not_tls",
             Self::NothingInCommon => "nothing_in_common",

@@ -2,14 +2,19 @@
 //!
 //! The settings are here; [`Store`] holds what is served. Nothing here opens a connection.
 
+mod authority;
+pub(super) mod issued;
 mod pair;
 mod store;
 
+pub use authority::{Authority, Binding};
+pub use issued::KeepError;
 pub use pair::{Fault, Problem};
-pub use store::{Served, Store, Warning};
+pub use store::{Life, Served, Store, Warning};
 
 use crate::types::{Host, SecretSource};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// `[[certificate]]`.
 #[derive(Debug, Clone)]
@@ -32,6 +37,8 @@ pub enum Origin {
     },
     /// Made at start, for trials.
     SelfSigned,
+    /// Asked for at an authority, and renewed by itself ([`super::acme`]).
+    Acme(Arc<Authority>),
 }
 
 /// A host name, or `*.` and a name for one label more.

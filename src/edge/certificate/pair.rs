@@ -1,7 +1,7 @@
 //! One chain and its key: read and checked, or made. What is wrong is said with the file and the
 //! way to mend it.
 
-use super::{Certificate, HostPattern, Origin};
+use super::{Authority, Certificate, HostPattern, Origin, issued};
 use crate::types::{Secret, SecretError, SecretSource, Timestamp};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -67,6 +67,8 @@ pub enum Problem {
     Unmade(#[from] rcgen::Error),
     #[error("the certificate that was made cannot be served")]
     Unusable,
+    #[error("what was issued cannot be served: {0}")]
+    Issued(String),
     #[error("`{host}` is claimed by another [[certificate]] already; name it in one only")]
     Claimed { host: HostPattern },
 }
@@ -74,6 +76,7 @@ pub enum Problem {
 /// What a certificate says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Particulars {
+    pub(super) not_before: Timestamp,
     pub(super) not_after: Timestamp,
     pub(super) serial: String,
     pub(super) issuer: String,
@@ -86,6 +89,8 @@ pub(super) struct Pair {
     pub(super) particulars: Particulars,
     /// The certificate in PEM, where it was made here and others are to trust it.
     pub(super) pem: Option<String>,
+    /// Whether it only stands in until an authority has issued one.
+    pub(super) stands_in: bool,
 }
 
 /// Reads or makes what `certificate` asks for.
@@ -93,7 +98,55 @@ pub(super) fn obtain(certificate: &Certificate, now: Timestamp) -> Result<Pair, 
     match &certificate.origin {
         Origin::Files { chain, key } => read(chain, key, &certificate.hosts),
         Origin::SelfSigned => make(&certificate.hosts, now),
+        Origin::Acme(authority) => match kept(authority, &certificate.hosts) {
+            Some(pair) => Ok(pair),
+            None => Ok(Pair {
+                pem: None,
+                stands_in: true,
+                ..make(&certificate.hosts, now)?
+            }),
+        },
     }
+}
+
+/// What was issued before a restart. What cannot be read is asked for anew.
+fn kept(authority: &Authority, hosts: &[HostPattern]) -> Option<Pair> {
+    let path = authority.certificate_file(hosts);
+    let read = issued::read(&path).map_err(|fault| fault.to_string());
+    let pair = read.and_then(|found| {
+        let pair = found.map(|bytes| issued(&bytes, hosts));
+        pair.transpose().map_err(|problem| problem.to_string())
+    });
+    pair.unwrap_or_else(|why| {
+        tracing::error!("{why} (`{}`); another is asked for", path.display());
+        None
+    })
+}
+
+/// Key and chain as an authority issued them, or why they cannot be served.
+pub(super) fn issued(bytes: &Secret, hosts: &[HostPattern]) -> Result<Pair, Problem> {
+    let wrong = |what: &str| Problem::Issued(what.to_owned());
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(bytes.expose())
+        .collect::<Result<_, _>>()
+        .map_err(|failure| wrong(&format!("the chain is not PEM: {failure}")))?;
+    let leaf = chain.first().cloned();
+    let leaf = leaf.ok_or_else(|| wrong("there is no certificate in it"))?;
+    let pair = certify(chain, bytes).map_err(|failure| match failure {
+        Unfit::Key => wrong("the key cannot be used"),
+        Unfit::Mismatch => wrong("the certificate is for another key"),
+        Unfit::Chain(what) => wrong(&what),
+    })?;
+    covers(&leaf, hosts).map_err(|host| {
+        let names = names(&leaf);
+        wrong(&format!("it is not valid for `{host}`, only for {names}"))
+    })?;
+    Ok(pair)
+}
+
+/// Whether a pair is good for these hosts, and now.
+pub(super) fn is_good_for(pair: &Pair, hosts: &[HostPattern], now: Timestamp) -> bool {
+    let leaf = pair.key.cert.first();
+    pair.particulars.not_after > now && leaf.is_some_and(|leaf| covers(leaf, hosts).is_ok())
 }
 
 fn read(chain: &Path, key: &SecretSource, hosts: &[HostPattern]) -> Result<Pair, Problem> {
@@ -162,16 +215,20 @@ fn certify(chain: Vec<CertificateDer<'static>>, key: &Secret) -> Result<Pair, Un
         key: Arc::new(key),
         particulars,
         pem: None,
+        stands_in: false,
     })
 }
 
 fn particulars(leaf: &CertificateDer<'_>) -> Result<Particulars, Unfit> {
     let (_, parsed) = X509Certificate::from_der(leaf)
         .map_err(|failure| Unfit::Chain(format!("its first certificate is broken: {failure}")))?;
+    let moment = |time: x509_parser::time::ASN1Time| {
+        Timestamp::from_millis(time.timestamp().saturating_mul(1000))
+    };
+    let validity = parsed.validity();
     Ok(Particulars {
-        not_after: Timestamp::from_millis(
-            parsed.validity().not_after.timestamp().saturating_mul(1000),
-        ),
+        not_before: moment(validity.not_before),
+        not_after: moment(validity.not_after),
         serial: parsed.raw_serial_as_string(),
         issuer: parsed.issuer().to_string(),
     })

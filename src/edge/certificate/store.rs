@@ -1,8 +1,8 @@
 //! What is served: pairs by host, swapped whole, and read again when their files change.
 
 use super::pair::{self, Fault, Pair, Problem};
-use super::{Certificate, Origin};
-use crate::types::{Clock, Host, Timestamp};
+use super::{Authority, Certificate, HostPattern, Origin, issued};
+use crate::types::{Clock, Host, Secret, Timestamp};
 use arc_swap::ArcSwap;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// How often files are looked at. A renewed certificate is served within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How far our clock may be behind that of an authority which does not date back.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// The certificates that are served. Choosing one takes no lock.
 #[derive(Debug)]
@@ -54,8 +57,21 @@ pub struct Served {
     pub serial: String,
     /// Who issued it.
     pub issuer: String,
-    /// `files` or `self_signed`.
+    /// `files`, `self_signed` or `acme`.
     pub origin: &'static str,
+    /// Whether it only stands in until the authority has issued one.
+    pub stands_in: bool,
+    /// The moment from which clients take it.
+    pub not_before: Timestamp,
+}
+
+/// From when to when a certificate is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// The moment from which clients take it.
+    pub not_before: Timestamp,
+    /// The moment after which they refuse it.
+    pub not_after: Timestamp,
 }
 
 /// Something about a certificate that is served all the same.
@@ -78,6 +94,7 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<(Arc<Self>, Vec<Warning>), Vec<Fault>> {
         let table = Table::load(certificates, &Table::default(), clock.now())?;
+        table.measure(&Table::default());
         let store = Self {
             served: ArcSwap::from_pointee(table),
             clock,
@@ -95,6 +112,7 @@ impl Store {
     pub fn replace(&self, certificates: &[Certificate]) -> Result<Vec<Warning>, Vec<Fault>> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let table = Table::load(certificates, &self.served.load(), self.clock.now())?;
+        table.measure(&self.served.load());
         self.served.store(Arc::new(table));
         Ok(self.warnings())
     }
@@ -133,12 +151,7 @@ impl Store {
             }
         }
         if seen {
-            self.served.store(Arc::new(Table {
-                generation: old.generation + u64::from(changed),
-                entries,
-                exact: old.exact.clone(),
-                wildcard: old.wildcard.clone(),
-            }));
+            self.serve(&old, entries, u64::from(changed));
         }
         faults
     }
@@ -164,6 +177,62 @@ impl Store {
                 Err(failure) => tracing::error!("reading the certificates failed: {failure}"),
             }
         }
+    }
+
+    /// Has a certificate served that an authority issued, once it is checked and on disk: the
+    /// chain parses, the key fits, all hosts are covered, and it is good now. The one before is
+    /// served until then. One that no entry wants any more is not taken.
+    ///
+    /// # Errors
+    /// What is wrong with it, or with the disk. Then the one before is served still.
+    pub fn install(
+        &self,
+        authority: &Authority,
+        hosts: &[HostPattern],
+        bytes: &Secret,
+    ) -> Result<Life, String> {
+        let pair = pair::issued(bytes, hosts).map_err(|problem| problem.to_string())?;
+        let (now, life) = (self.clock.now(), life(&pair));
+        if life.not_before > now.after(CLOCK_SKEW) || life.not_after <= now {
+            return Err(format!(
+                "what was issued is good from {} to {}, and here it is {now}: is this machine's \
+                 clock right?",
+                life.not_before, life.not_after
+            ));
+        }
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.served.load();
+        let mut entries = old.entries.clone();
+        let wanted = |entry: &&mut Entry| is_asked_of(&entry.certificate, authority, hosts);
+        let Some(entry) = entries.iter_mut().find(wanted) else {
+            return Err("it is not in the configuration any more".to_owned());
+        };
+        let path = authority.certificate_file(hosts);
+        issued::write(&path, bytes.expose()).map_err(|fault| fault.to_string())?;
+        entry.pair = pair;
+        self.serve(&old, entries, 1);
+        Ok(life)
+    }
+
+    /// Serves other pairs for the same hosts.
+    fn serve(&self, old: &Table, entries: Vec<Entry>, change: u64) {
+        let table = Table {
+            generation: old.generation + change,
+            entries,
+            exact: old.exact.clone(),
+            wildcard: old.wildcard.clone(),
+        };
+        table.measure(old);
+        self.served.store(Arc::new(table));
+    }
+
+    /// From when to when the certificate of an authority is good; `None` where none was issued.
+    #[must_use]
+    pub fn life(&self, authority: &Authority, hosts: &[HostPattern]) -> Option<Life> {
+        let served = self.served.load();
+        let mut entries = served.entries.iter();
+        let entry = entries.find(|entry| is_asked_of(&entry.certificate, authority, hosts))?;
+        (!entry.pair.stands_in).then(|| life(&entry.pair))
     }
 
     /// What is served for a host name, as a client says it in SNI.
@@ -207,7 +276,10 @@ impl Store {
             origin: match entry.certificate.origin {
                 Origin::Files { .. } => "files",
                 Origin::SelfSigned => "self_signed",
+                Origin::Acme(_) => "acme",
             },
+            stands_in: entry.pair.stands_in,
+            not_before: entry.pair.particulars.not_before,
         };
         self.served.load().entries.iter().map(served).collect()
     }
@@ -256,7 +328,8 @@ impl Table {
             let files = Fingerprint::of(certificate);
             let obtained = match old.made_for(certificate) {
                 Some(pair) => Ok(pair),
-                None => pair::obtain(certificate, now),
+                None => pair::obtain(certificate, now)
+                    .map(|pair| old.better_than(pair, certificate, now)),
             };
             match obtained {
                 Ok(pair) => table.entries.push(Entry {
@@ -272,6 +345,21 @@ impl Table {
             Ok(table)
         } else {
             Err(faults)
+        }
+    }
+
+    /// Says of each when it ends; of those that are gone, nothing any more.
+    fn measure(&self, old: &Self) {
+        let gauge = |entry: &Entry| {
+            let hosts = hosts(&entry.certificate);
+            metrics::gauge!("hubgate_certificate_not_after_seconds", "hosts" => hosts)
+        };
+        for entry in &old.entries {
+            gauge(entry).set(f64::NAN);
+        }
+        for entry in &self.entries {
+            let ends = entry.pair.particulars.not_after.since(Timestamp::default());
+            gauge(entry).set(ends.as_secs_f64());
         }
     }
 
@@ -296,8 +384,47 @@ impl Table {
         };
         match certificate.origin {
             Origin::SelfSigned => Some(self.entries.iter().find(same)?.pair.clone()),
+            Origin::Acme(ref authority) => {
+                let mut entries = self.entries.iter();
+                let hosts = &certificate.hosts;
+                let same = entries.find(|it| is_asked_of(&it.certificate, authority, hosts));
+                Some(same?.pair.clone())
+            }
             Origin::Files { .. } => None,
         }
+    }
+
+    /// What stands in until an authority has issued one: rather what was served before for the
+    /// same hosts, where clients still take that.
+    fn better_than(&self, pair: Pair, certificate: &Certificate, now: Timestamp) -> Pair {
+        let good = |entry: &&Entry| {
+            !entry.pair.stands_in
+                && entry.pair.pem.is_none()
+                && pair::is_good_for(&entry.pair, &certificate.hosts, now)
+        };
+        match self.entries.iter().find(good) {
+            Some(entry) if pair.stands_in => Pair {
+                stands_in: true,
+                ..entry.pair.clone()
+            },
+            Some(_) | None => pair,
+        }
+    }
+}
+
+fn is_asked_of(certificate: &Certificate, authority: &Authority, hosts: &[HostPattern]) -> bool {
+    match &certificate.origin {
+        Origin::Acme(own) => {
+            own.certificate_file(&certificate.hosts) == authority.certificate_file(hosts)
+        }
+        Origin::Files { .. } | Origin::SelfSigned => false,
+    }
+}
+
+fn life(pair: &Pair) -> Life {
+    Life {
+        not_before: pair.particulars.not_before,
+        not_after: pair.particulars.not_after,
     }
 }
 
@@ -337,7 +464,8 @@ impl Fingerprint {
                 chain: FileState::of(chain),
                 key: key.path().and_then(FileState::of),
             },
-            Origin::SelfSigned => Self {
+            // What is kept of an authority's is written by this process alone.
+            Origin::SelfSigned | Origin::Acme(_) => Self {
                 chain: None,
                 key: None,
             },

@@ -1,0 +1,157 @@
+//! The way to an authority: HTTPS with every bound that it needs, and what it says of when to come
+//! again, which the library that speaks the protocol does not pass on.
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+use rustls_pki_types::CertificateDer;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// From the connection to the last byte of an answer.
+const LONGEST: Duration = Duration::from_secs(20);
+/// Chains are a few KiB, directories less.
+const LARGEST: usize = 1 << 20;
+
+/// A client for one order.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    told: Arc<Told>,
+}
+
+/// For how long the last answer that was an error asked not to come again.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<Option<Duration>>);
+
+impl Told {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Client {
+    /// Trusts `roots`, or the system's authorities; goes through the proxy that `HTTPS_PROXY`
+    /// names, where it does.
+    pub(super) fn new(roots: Option<&[CertificateDer<'static>]>) -> Result<Self, String> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("hubgate/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .https_only(true)
+            .timeout(LONGEST);
+        if let Some(roots) = roots {
+            let roots = roots
+                .iter()
+                .map(|root| reqwest::Certificate::from_der(root));
+            let roots: Result<Vec<_>, _> = roots.collect();
+            builder = builder.tls_certs_only(roots.map_err(|fault| chain(&fault))?);
+        }
+        let http = builder.build();
+        Ok(Self {
+            http: http
+                .map_err(|fault| format!("cannot set up an HTTPS client: {}", chain(&fault)))?,
+            told: Arc::default(),
+        })
+    }
+
+    pub(super) fn told(&self) -> Arc<Told> {
+        Arc::clone(&self.told)
+    }
+
+    async fn exchange(
+        self,
+        request: http::Request<BodyWrapper<Bytes>>,
+    ) -> Result<BytesResponse, Error> {
+        let (head, body) = request.into_parts();
+        let url = head.uri.to_string();
+        let unanswered = |fault: reqwest::Error| {
+            other(format!(
+                "cannot reach `{url}`: {}",
+                chain(&fault.without_url())
+            ))
+        };
+        // It holds the bytes already and cannot fail.
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(never) => match never {},
+        };
+        let mut headers = head.headers;
+        // The library says who it is; we do.
+        headers.remove(http::header::USER_AGENT);
+        let request = self
+            .http
+            .request(head.method, &url)
+            .headers(headers)
+            .body(body);
+        let mut response = request.send().await.map_err(unanswered)?;
+        let status = response.status();
+        let asked = retry_after(response.headers());
+        let failed = status.is_client_error() || status.is_server_error();
+        *self.told.0.lock().unwrap_or_else(PoisonError::into_inner) = asked.filter(|_| failed);
+        let mut answer = http::Response::new(());
+        *answer.status_mut() = status;
+        *answer.headers_mut() = response.headers().clone();
+        let (head, ()) = answer.into_parts();
+        let mut bytes = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(unanswered)? {
+            if bytes.len() + piece.len() > LARGEST {
+                return Err(other(format!("the answer of `{url}` is larger than 1 MiB")));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        // Whatever stands in between, such as a proxy, does not speak the protocol.
+        if !status.is_success() && serde_json::from_slice::<serde_json::Value>(&bytes).is_err() {
+            return Err(other(format!("`{url}` answers {status}")));
+        }
+        Ok(BytesResponse {
+            parts: head,
+            body: Box::new(Bytes::from(bytes)),
+        })
+    }
+}
+
+impl HttpClient for Client {
+    fn request(
+        &self,
+        request: http::Request<BodyWrapper<Bytes>>,
+    ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
+        Box::pin(self.clone().exchange(request))
+    }
+}
+
+fn other(what: String) -> Error {
+    Error::Other(what.into())
+}
+
+/// `Retry-After` in seconds or as an HTTP date.
+fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
+    let text = headers
+        .get(http::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()?;
+    until.duration_since(jiff::Timestamp::now()).try_into().ok()
+}
+
+/// An error and all its causes: the outermost alone says only "error sending request".
+fn chain(failure: &dyn std::error::Error) -> String {
+    let mut text = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.ends_with(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        cause = error.source();
+    }
+    text
+}

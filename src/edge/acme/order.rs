@@ -1,0 +1,232 @@
+//! One order: from our account to a chain and its key.
+
+use super::account::{account, forget};
+use super::challenge::Answered;
+use super::client::Client;
+use super::{Parts, Way};
+use crate::edge::certificate::{Authority, HostPattern};
+use crate::types::Secret;
+use instant_acme::{
+    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewOrder, Order, OrderStatus,
+    RetryPolicy,
+};
+use std::time::Duration;
+
+/// For an authority to look at all names.
+const LONGEST_LOOK: Duration = Duration::from_secs(90);
+/// For it to issue what was proved.
+const LONGEST_ISSUE: Duration = Duration::from_secs(60);
+/// One try by one way, whatever happens.
+const LONGEST: Duration = Duration::from_secs(240);
+
+const ACCOUNT_UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
+
+/// Why nothing was issued.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The authority saw something else than what we show, or nothing.
+    #[error("{} for `{host}` failed: {why}", way.code())]
+    Unproved { way: Way, host: String, why: String },
+    /// The account is not known there.
+    #[error("the authority does not know our account")]
+    AccountUnknown,
+    /// Everything else.
+    #[error("{why}")]
+    Other {
+        why: String,
+        retry_after: Option<Duration>,
+    },
+}
+
+impl Failure {
+    pub(super) const fn other(why: String) -> Self {
+        Self::Other {
+            why,
+            retry_after: None,
+        }
+    }
+
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Other { retry_after, .. } => *retry_after,
+            Self::Unproved { .. } | Self::AccountUnknown => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library may add errors, and all others say what they are"
+    )]
+    fn from(fault: Error) -> Self {
+        match &fault {
+            Error::Api(problem) if problem.r#type.as_deref() == Some(ACCOUNT_UNKNOWN) => {
+                Self::AccountUnknown
+            }
+            _ => Self::other(fault.to_string()),
+        }
+    }
+}
+
+/// Has a certificate issued for these hosts; returns chain and key in PEM. Where one way of showing
+/// that a name leads here fails, the next is tried.
+pub(super) async fn issue(
+    parts: &Parts,
+    authority: &Authority,
+    hosts: &[HostPattern],
+) -> Result<Secret, Failure> {
+    let mut failed = Vec::new();
+    for way in &parts.ways {
+        match within(parts, authority, hosts, *way).await {
+            Err(Failure::Unproved { way, host, why }) => {
+                tracing::warn!(host, "{} failed: {why}", way.code());
+                failed.push(Failure::Unproved { way, host, why });
+            }
+            done => return done,
+        }
+    }
+    if failed.is_empty() {
+        let why = "no listener can answer an authority; it needs one with `only = \"redirect\"` \
+                   or one with TLS";
+        return Err(Failure::other(why.to_owned()));
+    }
+    let told: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    Err(Failure::other(told.join("; ")))
+}
+
+async fn within(
+    parts: &Parts,
+    authority: &Authority,
+    hosts: &[HostPattern],
+    way: Way,
+) -> Result<Secret, Failure> {
+    let client = Client::new(authority.roots.as_deref()).map_err(Failure::other)?;
+    let told = client.told();
+    let work = async {
+        match one(parts, authority, hosts, way, &client).await {
+            Err(Failure::AccountUnknown) => {
+                tracing::warn!(directory = %authority.directory, "our account is unknown there; another is made");
+                forget(parts, authority).await?;
+                one(parts, authority, hosts, way, &client).await
+            }
+            done => done,
+        }
+    };
+    let done = tokio::time::timeout(LONGEST, work).await;
+    let late = format!(
+        "the authority did not finish within {} s",
+        LONGEST.as_secs()
+    );
+    done.unwrap_or_else(|_| Err(Failure::other(late)))
+        .map_err(|failure| match failure {
+            Failure::Other { why, .. } => Failure::Other {
+                why,
+                retry_after: told.retry_after(),
+            },
+            Failure::Unproved { .. } | Failure::AccountUnknown => failure,
+        })
+}
+
+async fn one(
+    parts: &Parts,
+    authority: &Authority,
+    hosts: &[HostPattern],
+    way: Way,
+    client: &Client,
+) -> Result<Secret, Failure> {
+    let account = account(parts, authority, client).await?;
+    let mut order = ordered(&account, hosts).await?;
+    // Answered until the authority has looked at all of them.
+    let answered = prove(parts, &mut order, way).await?;
+    let policy = RetryPolicy::new().timeout(LONGEST_LOOK);
+    let looked = order.poll_ready(&policy).await;
+    drop(answered);
+    match looked {
+        Ok(OrderStatus::Ready) => {}
+        Ok(_) | Err(Error::Api(_)) => return Err(unproved(&mut order, way, looked.err()).await),
+        Err(fault) => return Err(fault.into()),
+    }
+    let made = |fault: rcgen::Error| Failure::other(format!("cannot make a request: {fault}"));
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(made)?;
+    let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    let mut asked = rcgen::CertificateParams::new(names).map_err(made)?;
+    asked.distinguished_name = rcgen::DistinguishedName::new();
+    let request = asked.serialize_request(&key).map_err(made)?;
+    order.finalize_csr(request.der()).await?;
+    let policy = RetryPolicy::new().timeout(LONGEST_ISSUE);
+    let chain = order.poll_certificate(&policy).await?;
+    let mut bytes = key.serialize_pem().into_bytes();
+    bytes.push(b'\n');
+    bytes.extend_from_slice(chain.as_bytes());
+    Ok(Secret::new(bytes))
+}
+
+async fn ordered(account: &Account, hosts: &[HostPattern]) -> Result<Order, Failure> {
+    let names = hosts.iter().map(|host| Identifier::Dns(host.to_string()));
+    let names: Vec<Identifier> = names.collect();
+    Ok(account.new_order(&NewOrder::new(&names)).await?)
+}
+
+/// Shows for each name that it leads here, and says that it is shown.
+async fn prove(parts: &Parts, order: &mut Order, way: Way) -> Result<Vec<Answered>, Failure> {
+    let mut answered = Vec::new();
+    let mut names = order.authorizations();
+    while let Some(name) = names.next().await {
+        let mut name = name?;
+        let host = name.identifier().to_string();
+        match name.status {
+            AuthorizationStatus::Valid => continue,
+            AuthorizationStatus::Pending => {}
+            AuthorizationStatus::Invalid
+            | AuthorizationStatus::Revoked
+            | AuthorizationStatus::Expired
+            | AuthorizationStatus::Deactivated => {
+                let why = format!("the authorization for `{host}` is {:?}", name.status);
+                return Err(Failure::other(why));
+            }
+        }
+        let kind = match way {
+            Way::Http01 => ChallengeType::Http01,
+            Way::TlsAlpn01 => ChallengeType::TlsAlpn01,
+        };
+        let Some(mut challenge) = name.challenge(kind) else {
+            let why = "the authority does not offer it".to_owned();
+            return Err(Failure::Unproved { way, host, why });
+        };
+        let proof = challenge.key_authorization();
+        let shown = match way {
+            Way::Http01 => {
+                let token = challenge.token.clone();
+                parts.challenges.answer_http(&host, &token, proof.as_str())
+            }
+            Way::TlsAlpn01 => {
+                let shown = parts.challenges.answer_tls(&host, proof.digest().as_ref());
+                shown.map_err(|fault| Failure::other(fault.to_string()))?
+            }
+        };
+        answered.push(shown);
+        challenge.set_ready().await?;
+    }
+    Ok(answered)
+}
+
+/// Which name was not proved, and what the authority saw.
+async fn unproved(order: &mut Order, way: Way, fault: Option<Error>) -> Failure {
+    let mut names = order.authorizations();
+    while let Some(Ok(mut name)) = names.next().await {
+        let host = name.identifier().to_string();
+        let Ok(state) = name.refresh().await else {
+            continue;
+        };
+        let mut errors = state.challenges.iter().filter_map(|one| one.error.as_ref());
+        if let Some(error) = errors.next() {
+            let why = error.to_string();
+            return Failure::Unproved { way, host, why };
+        }
+    }
+    match fault {
+        Some(fault) => fault.into(),
+        None => Failure::other("the authority says that the order is invalid".to_owned()),
+    }
+}
