@@ -6,26 +6,28 @@ use super::layers::Layers;
 use super::mistake::shown;
 use super::translation::{Taken, Translation};
 use crate::edge::certificate::{Certificate, HostPattern, Origin};
+use std::path::Path;
+use std::sync::Arc;
 
 /// The certificates, and every name that one is meant for, even where it could not be read.
 #[derive(Debug, Default)]
 pub(super) struct Certificates {
     /// Those that are right.
-    pub(super) all: Vec<Certificate>,
+    pub(super) all: Vec<(Key, Certificate)>,
     /// The names of all.
     pub(super) hosts: Vec<HostPattern>,
 }
 
 impl Translation<'_> {
     /// `[[certificate]]`.
-    pub(super) fn certificate_list(&mut self, layers: &Layers) -> Certificates {
+    pub(super) fn certificate_list(&mut self, layers: &Layers, state: &Path) -> Certificates {
         let mut taken = Taken::default();
         let mut found = Certificates::default();
         for (key, certificate) in layers.list("certificate", |file| &file.certificate) {
             let hosts = self.certificate_hosts(&key, certificate, &mut taken);
             found.hosts.extend(hosts.iter().cloned());
-            if let Some(origin) = self.certificate_origin(&key, certificate) {
-                found.all.push(Certificate { hosts, origin });
+            if let Some(origin) = self.certificate_origin(&key, certificate, state) {
+                found.all.push((key, Certificate { hosts, origin }));
             }
         }
         found
@@ -72,19 +74,39 @@ impl Translation<'_> {
         patterns
     }
 
-    fn certificate_origin(&mut self, key: &Key, certificate: &file::Certificate) -> Option<Origin> {
-        if certificate.self_signed == Some(true) {
-            for (name, given) in [("chain", &certificate.chain), ("key", &certificate.key)] {
-                if given.is_some() {
-                    let text = "has no use with `self_signed = true`; expected one or the other";
-                    self.wrong(&key.child(name), text);
-                }
+    fn certificate_origin(
+        &mut self,
+        key: &Key,
+        certificate: &file::Certificate,
+        state: &Path,
+    ) -> Option<Origin> {
+        let self_signed = certificate.self_signed == Some(true);
+        if self_signed || certificate.acme.is_some() {
+            let other = if self_signed {
+                "self_signed = true"
+            } else {
+                "acme"
+            };
+            let given = [
+                ("chain", certificate.chain.is_some()),
+                ("key", certificate.key.is_some()),
+                ("acme", self_signed && certificate.acme.is_some()),
+            ];
+            for (name, _) in given.into_iter().filter(|(_, given)| *given) {
+                let text = format!("has no use with `{other}`; expected one or the other");
+                self.wrong(&key.child(name), text);
             }
+        }
+        if self_signed {
             return Some(Origin::SelfSigned);
         }
+        if let Some(acme) = &certificate.acme {
+            let authority = self.authority(&key.child("acme"), acme, state)?;
+            return Some(Origin::Acme(Arc::new(authority)));
+        }
         if certificate.chain.is_none() && certificate.key.is_none() {
-            let text = "says nothing of where it comes from; expected `chain` and `key`, or \
-                        `self_signed = true`";
+            let text = "says nothing of where it comes from; expected `chain` and `key`, `acme`, \
+                        or `self_signed = true`";
             self.mistakes.note_lack(key, text);
             return None;
         }

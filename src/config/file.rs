@@ -2,10 +2,12 @@
 //! No logic: what a value means and whether it is right is judged where its section is translated,
 //! so every key is optional here.
 
+mod acme;
 mod broker;
 mod github;
 mod words;
 
+pub(super) use acme::{Acme, Eab};
 pub(super) use broker::{Broker, Caller, CallerGrant, GrantedPermissions, Oidc, Use};
 pub(super) use github::{App, Github};
 pub(super) use words::OneOrMany;
@@ -125,7 +127,7 @@ pub(super) enum Only {
     Redirect,
 }
 
-/// A certificate: from files (`chain` and `key`), or `self_signed`.
+/// A certificate: from files (`chain` and `key`), by `acme`, or `self_signed`.
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Certificate {
@@ -141,6 +143,8 @@ pub(super) struct Certificate {
     /// Make a certificate at start that nobody trusts, for trials.
     #[schemars(extend("default" = false))]
     pub(super) self_signed: Option<bool>,
+    /// Have it issued, and renewed in time, by an authority that speaks ACME.
+    pub(super) acme: Option<Acme>,
 }
 
 /// A named list of networks: `networks` or `meta`.

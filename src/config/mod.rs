@@ -3,6 +3,7 @@
 //! `layers` reads the files, `document` makes each fit the shape in `file`, the sections' files
 //! translate, `whole` judges what concerns several sections; `mistake` gathers all that is wrong.
 
+mod acme;
 mod app;
 mod caller;
 mod certificate;
@@ -154,7 +155,7 @@ impl Config {
         };
         let gateway = translation.gateway(layers);
         let listeners = translation.listeners(layers);
-        let certificates = translation.certificate_list(layers);
+        let certificates = translation.certificate_list(layers, &gateway.state_dir);
         let mut sources = translation.source_list(layers);
         let mut taken = Taken::default();
         let sites = translation.sites(layers);
@@ -178,6 +179,7 @@ impl Config {
         let urls: Vec<_> = urls
             .chain(places.chain(brokers).map(|(key, url)| (key, url)))
             .collect();
+        translation.judge_acme(&certificates.all, &listeners);
         translation.judge_doors(&listeners, &certificates.hosts, &urls);
         translation.judge_unused(&sources);
         let section = layers.table("admin", |file| &file.admin);
@@ -200,7 +202,11 @@ impl Config {
                 .into_iter()
                 .map(|(_, listener)| listener)
                 .collect(),
-            certificates: certificates.all,
+            certificates: certificates
+                .all
+                .into_iter()
+                .map(|(_, certificate)| certificate)
+                .collect(),
             sources: sources.all,
             webhooks: routes.into_iter().filter_map(|found| found.route).collect(),
             profiles: profiles.unwrap_or_else(service::profile::Profiles::built_in),

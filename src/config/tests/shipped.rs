@@ -26,6 +26,7 @@ fn load_shipped(text: &str, hosts: &[&str]) -> Result<Config, Mistakes> {
         "siem-hook",
         "vendor-key",
         "admin-token",
+        "eab-key",
     ] {
         place.write(
             &format!("secrets/{name}"),
