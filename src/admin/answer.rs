@@ -32,6 +32,9 @@ pub struct Status {
     pub targets: Vec<Target>,
     /// Its sources.
     pub sources: Vec<Source>,
+    /// Its certificates.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
     /// How full the spool is.
     pub spool: Spool,
 }
@@ -174,14 +177,46 @@ pub struct Source {
 pub struct Certificate {
     /// The names it is chosen for.
     pub hosts: Vec<String>,
-    /// The file its chain is in, or `self-signed`.
+    /// `files`, `self_signed`, or `acme` where an authority issues it by itself.
     pub origin: String,
+    /// Who issued what is served.
+    #[serde(default)]
+    pub issuer: String,
+    /// True where what is served only stands in until the authority has issued one.
+    #[serde(default)]
+    pub stands_in: bool,
     /// When it ends, RFC 3339.
     pub not_after: Option<String>,
     /// Days until then; negative where it is over.
     pub days_left: Option<i64>,
-    /// Why a newer one could not be loaded.
+    /// Seconds since it began to be good.
+    #[serde(default)]
+    pub age_seconds: Option<u64>,
+    /// When the authority is asked for another, RFC 3339; absent where none is asked.
+    #[serde(default)]
+    pub next_attempt: Option<String>,
+    /// Why the authority did not issue one when it was asked last.
     pub last_error: Option<String>,
+}
+
+/// Which certificates are to be renewed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewCertificates {
+    /// The one that has this host; absent: all that authorities issue.
+    #[serde(default)]
+    pub host: Option<String>,
+}
+
+/// What became of a renewal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Renewed {
+    /// The names of the certificate.
+    pub hosts: Vec<String>,
+    /// When what is served now ends, RFC 3339.
+    pub not_after: Option<String>,
+    /// Why there is no new one.
+    pub error: Option<String>,
 }
 
 /// A target and what waits for it.

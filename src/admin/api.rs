@@ -1,13 +1,13 @@
 //! The table of what is served, and the answers that are a look at something.
 
 use super::answer::{
-    Caller, Certificate, Condition, Failure, Readiness, Refreshed, Reloaded, Route, Source, Spool,
-    Status, Target, TargetState, rfc3339,
+    Caller, Condition, Failure, Readiness, Refreshed, Reloaded, Route, Source, Spool, Status,
+    Target, TargetState, rfc3339,
 };
 use super::door::Door;
 use super::failure::Refusal;
 use super::guard::{Guard, Standing};
-use super::{Parts, deliveries, openapi, published, workshop};
+use super::{Parts, certificates, deliveries, openapi, published, workshop};
 use crate::spool;
 use crate::telemetry::audit::{Control, Record};
 use axum::extract::{Request, State};
@@ -33,7 +33,12 @@ pub(super) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Parts>)>
         ("GET", "/api/v1/sources", get(sources)),
         ("POST", "/api/v1/sources/refresh", post(refresh)),
         ("GET", "/api/v1/callers", get(callers)),
-        ("GET", "/api/v1/certificates", get(certificates)),
+        ("GET", "/api/v1/certificates", get(certificates::list)),
+        (
+            "POST",
+            "/api/v1/certificates/renew",
+            post(certificates::renew),
+        ),
         ("GET", "/api/v1/targets", get(targets)),
         ("GET", "/api/v1/deliveries", get(deliveries::list)),
         (
@@ -221,6 +226,7 @@ pub(super) async fn status(State(parts): State<Parts>) -> Result<Json<Status>, R
         routes: parts.view.routes(),
         targets: with_depths(&parts).await?,
         sources: parts.view.sources(),
+        certificates: parts.view.certificates(),
         spool: Spool {
             condition,
             why,
@@ -278,14 +284,6 @@ pub(super) async fn callers(State(parts): State<Parts>) -> Json<Vec<Caller>> {
     Json(parts.view.callers())
 }
 
-/// The certificates that are chosen from.
-#[utoipa::path(get, path = "/api/v1/certificates", tag = "gateway",
-    responses((status = 200, description = "Every certificate", body = [Certificate]),
-        (status = "default", description = "Refused", body = Failure)))]
-pub(super) async fn certificates(State(parts): State<Parts>) -> Json<Vec<Certificate>> {
-    Json(parts.view.certificates())
-}
-
 /// The targets and what waits for them.
 #[utoipa::path(get, path = "/api/v1/targets", tag = "deliveries",
     responses((status = 200, description = "Every target", body = [Target]),
@@ -335,10 +333,12 @@ fn readiness(parts: &Parts) -> Readiness {
         .into_iter()
         .filter(|source| source.stale);
     let stale = stale.map(|source| format!("source list `{}` is out of date", source.name));
+    let certificates = parts.view.certificates();
+    let unissued = certificates.iter().filter_map(certificates::warning);
     Readiness {
         ready: reasons.is_empty(),
         reasons,
-        warnings: audit.into_iter().chain(stale).collect(),
+        warnings: audit.into_iter().chain(stale).chain(unissued).collect(),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) enum Refusal {
     NoDelivery(DeliveryId),
     #[error("`{0}` is no published route; `hubgate status` lists them")]
     NotPublished(String),
+    #[error("no authority issues a certificate for `{0}`; `hubgate cert` lists which there are")]
+    NoCertificate(String),
     #[error("delivery {0} does not go to target `{1}`")]
     NoTarget(DeliveryId, String),
     #[error("delivery {0} is being sent just now; look again in a moment")]
@@ -69,6 +71,7 @@ impl Refusal {
             Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body"),
             Self::NoDelivery(_) => (StatusCode::NOT_FOUND, "no_such_delivery"),
             Self::NotPublished(_) => (StatusCode::NOT_FOUND, "no_such_route"),
+            Self::NoCertificate(_) => (StatusCode::NOT_FOUND, "no_such_certificate"),
             Self::NoTarget(..) => (StatusCode::NOT_FOUND, "no_such_target"),
             Self::Sending(_) => (StatusCode::CONFLICT, "being_sent"),
             Self::Reload(_) => (StatusCode::UNPROCESSABLE_ENTITY, "reload_refused"),

@@ -3,7 +3,7 @@
 
 use super::answer::{
     AddKey, App, AppInstallation, AppKey, AppState, Caller, CallerGrant, Certificate, CreateApp,
-    Learned, LearnedRequest, Listener, Refreshed, RemovedApp, Route, SetupWindow, Source,
+    Learned, LearnedRequest, Listener, Refreshed, RemovedApp, Renewed, Route, SetupWindow, Source,
     TargetState,
 };
 use super::{NotDone, Parts, Running, Settings, Target, View, Workshop};
@@ -236,9 +236,13 @@ impl View for Fake {
     fn certificates(&self) -> Vec<Certificate> {
         vec![Certificate {
             hosts: vec!["hooks.example.com".to_owned()],
-            origin: "self-signed".to_owned(),
-            not_after: None,
-            days_left: None,
+            origin: "acme".to_owned(),
+            issuer: "CN=Some CA".to_owned(),
+            stands_in: false,
+            not_after: Some("2027-03-01T00:00:00.000Z".to_owned()),
+            days_left: Some(45),
+            age_seconds: Some(3_888_000),
+            next_attempt: Some("2027-01-15T00:00:00.000Z".to_owned()),
             last_error: None,
         }]
     }
@@ -271,6 +275,17 @@ impl View for Fake {
         }
         self.set(|scene| scene.asked.push("reload ends".to_owned()));
         self.scene().reload
+    }
+
+    async fn renew_certificates(&self, host: Option<&str>) -> Vec<Renewed> {
+        self.set(|scene| scene.asked.push(format!("renew {host:?}")));
+        let one = Renewed {
+            hosts: vec!["hooks.example.com".to_owned()],
+            not_after: Some("2027-03-01T00:00:00.000Z".to_owned()),
+            error: self.scene().broken.then(|| "the CA is away".to_owned()),
+        };
+        let known = host.is_none_or(|host| one.hosts.iter().any(|it| it == host));
+        known.then_some(one).into_iter().collect()
     }
 
     async fn refresh_sources(&self) -> Vec<Refreshed> {

@@ -6,6 +6,7 @@
 
 pub mod answer;
 mod api;
+mod certificates;
 mod deliveries;
 mod door;
 mod failure;

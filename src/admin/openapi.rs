@@ -1,6 +1,6 @@
 //! The API's own description, made of the routes and the answers.
 
-use super::{api, deliveries, published, workshop};
+use super::{api, certificates, deliveries, published, workshop};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -29,7 +29,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         api::sources,
         api::refresh,
         api::callers,
-        api::certificates,
+        certificates::list,
+        certificates::renew,
         api::targets,
         api::reload,
         published::learned,

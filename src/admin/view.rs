@@ -1,7 +1,8 @@
 //! What this room may see of the others. The gateway implements it over the snapshot that runs.
 
 use super::answer::{
-    Caller, Certificate, Learned, Listener, Refreshed, Route, SetupWindow, Source, TargetState,
+    Caller, Certificate, Learned, Listener, Refreshed, Renewed, Route, SetupWindow, Source,
+    TargetState,
 };
 use crate::spool::Spool;
 use crate::types::Timestamp;
@@ -55,6 +56,10 @@ pub trait View: Send + Sync + fmt::Debug {
 
     /// Fetches every source list that is fetched, now.
     async fn refresh_sources(&self) -> Vec<Refreshed>;
+
+    /// Has every certificate renewed that an authority issues, or the one for a host; waits for
+    /// what each comes to, a minute at most.
+    async fn renew_certificates(&self, host: Option<&str>) -> Vec<Renewed>;
 }
 
 /// The process.

@@ -2,6 +2,7 @@
 
 mod app;
 mod caller;
+mod cert;
 mod check;
 mod client;
 mod completions;
@@ -63,6 +64,8 @@ enum Command {
     /// GitHub Apps whose keys the gateway holds
     #[command(subcommand)]
     App(app::Command),
+    /// What TLS listeners show, and having it renewed
+    Cert(cert::Arguments),
     /// The source lists and their age
     Sources(sources::Arguments),
     /// Hold the keys of GitHub Apps in a process of their own, and sign with them
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Token(arguments) => token::run(&arguments),
         Command::Publish(command) => publish::run(&command),
         Command::App(command) => app::run(&command),
+        Command::Cert(arguments) => cert::run(&arguments),
         Command::Sources(arguments) => sources::run(&arguments),
         Command::Signer(arguments) => signer::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),

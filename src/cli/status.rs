@@ -2,7 +2,7 @@
 
 use super::client::Running;
 use super::table::{Table, age, count, printable, size};
-use super::{sources, terminal};
+use super::{cert, sources, terminal};
 use crate::admin::answer::{Condition, Status, Target, TargetState};
 use std::process::ExitCode;
 
@@ -84,6 +84,7 @@ fn text(status: &Status) -> String {
         routes.text(""),
         targets(&status.targets),
         sources::text(&status.sources),
+        cert::text(&status.certificates),
     ];
     text + &tables.join("\n")
 }

@@ -4,6 +4,7 @@
 mod apps;
 mod brokered;
 mod callers;
+mod certified;
 mod files;
 mod private;
 mod published;
@@ -19,6 +20,7 @@ pub use private::keep_memory_private;
 use crate::admin;
 use crate::apps::Apps;
 use crate::config::Config;
+use crate::edge::acme::Acme;
 use crate::edge::{Connections, Deadlines, Door, Entry, House, Kept, Ledger, Tls, certificate};
 use crate::gate::{Flight, Gate, Snapshot, upstream};
 use crate::github::meta::Watcher;
@@ -73,6 +75,7 @@ struct World {
     snapshot: Arc<ArcSwap<Snapshot>>,
     entry: Arc<ArcSwap<Entry>>,
     certificates: Arc<certificate::Store>,
+    acme: Acme,
     watchers: ArcSwap<Vec<Watcher>>,
     dispatch: Dispatch,
     memories: ArcSwap<Memories>,
@@ -151,7 +154,7 @@ impl Gateway {
         }
         let audit = Audit::start(&config.audit)?;
         let spool: Arc<dyn Spool> = Arc::new(sqlite::Engine::open(&config.spool, clock.clone())?);
-        let certificates = certificates(&config, &clock)?;
+        let (certificates, acme) = certified::certificates(&config, &clock, &entropy)?;
 
         let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
         let dispatch = Dispatch::new(
@@ -183,6 +186,7 @@ impl Gateway {
             snapshot: Arc::new(ArcSwap::from_pointee(built.snapshot)),
             entry,
             certificates,
+            acme,
             watchers: ArcSwap::from_pointee(watchers),
             dispatch,
             memories: ArcSwap::from_pointee(built.memories),
@@ -262,7 +266,8 @@ impl Gateway {
         };
         let house = House {
             entry: world.entry.clone(),
-            tls: Tls::new(world.certificates.clone(), None)?,
+            tls: Tls::new(world.certificates.clone(), None, world.acme.challenges())?,
+            challenges: world.acme.challenges(),
             connections: self.connections.clone(),
             ledger: Arc::new(Ledger::new(Arc::new(witness))),
             deadlines: Deadlines::default(),
@@ -276,7 +281,8 @@ impl Gateway {
             }
             if let Some(clients) = &door.listener().clients {
                 // Of its own, so that a session of another door is not taken up at this one.
-                house.tls = Tls::new(world.certificates.clone(), Some(clients.clone()))?;
+                let (store, clients) = (world.certificates.clone(), Some(clients.clone()));
+                house.tls = Tls::new(store, clients, world.acme.challenges())?;
             }
             let (app, close) = (app.clone(), self.close.subscribe());
             world.tasks.spawn("listener", door.open(app, house, close));
@@ -293,6 +299,7 @@ impl Gateway {
         let held = self.world.bench.apps.load_full();
         held.watch(tasks, &self.world.entropy);
         self.world.recover();
+        self.world.certify();
         let (store, stop) = (self.world.certificates.clone(), tasks.stopping());
         tasks.supervise("certificates", move || {
             let (store, stop) = (store.clone(), stop.clone());

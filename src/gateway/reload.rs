@@ -56,6 +56,7 @@ impl World {
         let held = self.bench.apps.load_full();
         held.watch(&self.tasks, &self.entropy);
         self.recover();
+        self.certify();
         Ok(said)
     }
 

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::admin::answer::{
-    Caller, Certificate, Learned, LearnedRequest, Refreshed, Route, SetupWindow, Source,
+    Caller, Certificate, Learned, LearnedRequest, Refreshed, Renewed, Route, SetupWindow, Source,
     TargetState,
 };
 use crate::admin::{Running, Target, View};
@@ -110,19 +110,7 @@ impl View for Arc<World> {
     }
 
     fn certificates(&self) -> Vec<Certificate> {
-        let now = self.clock.now().as_millis();
-        let certificate = |served: crate::edge::certificate::Served| Certificate {
-            hosts: served.hosts,
-            origin: served.origin.to_owned(),
-            not_after: Some(served.not_after.to_string()),
-            days_left: Some((served.not_after.as_millis() - now).div_euclid(86_400_000)),
-            last_error: None,
-        };
-        self.certificates
-            .list()
-            .into_iter()
-            .map(certificate)
-            .collect()
+        self.served()
     }
 
     fn targets(&self) -> Vec<Target> {
@@ -176,6 +164,10 @@ impl View for Arc<World> {
             });
         }
         refreshed
+    }
+
+    async fn renew_certificates(&self, host: Option<&str>) -> Vec<Renewed> {
+        self.renew(host).await
     }
 }
 

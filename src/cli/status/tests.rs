@@ -1,8 +1,35 @@
 //! Tests of what a person sees at a glance.
 
 use super::*;
-use crate::admin::answer::{Listener, Readiness, Route, Source, Spool};
+use crate::admin::answer::{Certificate, Listener, Readiness, Route, Source, Spool};
 use crate::cli::client::tests::{arguments, with_gateway};
+
+fn certificates() -> Vec<Certificate> {
+    vec![
+        Certificate {
+            hosts: vec!["hooks.example.com".to_owned()],
+            origin: "acme".to_owned(),
+            issuer: "CN=Some CA".to_owned(),
+            stands_in: false,
+            not_after: Some("2027-01-20T08:00:00.000Z".to_owned()),
+            days_left: Some(61),
+            age_seconds: Some(2_505_600),
+            next_attempt: Some("2026-12-21T08:00:00.000Z".to_owned()),
+            last_error: None,
+        },
+        Certificate {
+            hosts: vec!["ghe.example.com".to_owned()],
+            origin: "acme".to_owned(),
+            issuer: "CN=self-signed".to_owned(),
+            stands_in: true,
+            not_after: Some("2027-01-20T08:00:00.000Z".to_owned()),
+            days_left: Some(61),
+            age_seconds: Some(3600),
+            next_attempt: Some("2026-11-21T09:10:00.000Z".to_owned()),
+            last_error: Some("cannot reach the CA".to_owned()),
+        },
+    ]
+}
 
 fn status() -> Status {
     let target = Target {
@@ -68,6 +95,7 @@ fn status() -> Status {
                 ..target
             },
         ],
+        certificates: certificates(),
         sources: vec![
             source.clone(),
             Source {
@@ -109,6 +137,10 @@ fn a_gateway_that_takes_traffic() {
     SOURCE        NETWORKS  AGE      STATE  FROM                         LAST ERROR
     github-hooks  6         12m 34s  fresh  https://api.github.com/meta  -
     flow          2         -        fixed  configuration                -
+
+    CERTIFICATE        FROM  STATE      NOT AFTER                 NEXT ATTEMPT              LAST ERROR
+    hooks.example.com  acme  good       2027-01-20T08:00:00.000Z  2026-12-21T08:00:00.000Z  -
+    ghe.example.com    acme  STANDS IN  2027-01-20T08:00:00.000Z  2026-11-21T09:10:00.000Z  cannot reach the CA
     ");
 }
 

@@ -72,6 +72,16 @@ const DESCRIBED: &[(Kind, &str, &str)] = &[
         "Requests for which an answer was held, by App and whether it was unchanged",
     ),
     (
+        Gauge,
+        "hubgate_certificate_not_after_seconds",
+        "When a certificate that is served ends, in seconds since 1970, by hosts",
+    ),
+    (
+        Counter,
+        "hubgate_certificate_orders_total",
+        "Certificates asked for at an authority, by hosts and outcome",
+    ),
+    (
         Counter,
         "hubgate_conflicting_deliveries_total",
         "Deliveries whose hook had sent their GUID with another body before, by route",
