@@ -473,17 +473,6 @@ fn warn<W: std::fmt::Display>(warnings: &[W]) {
     }
 }
 
-/// The certificates of a configuration; those that have ended are told.
-fn certificates(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Arc<certificate::Store>> {
-    let loaded = certificate::Store::load(&config.certificates, clock.clone());
-    let (certificates, expired) = loaded.map_err(|faults| listed(&faults))?;
-    warn(&expired);
-    Ok(certificates)
-}
-
 /// All faults, one a line.
 fn listed<F: std::fmt::Display>(faults: &[F]) -> anyhow::Error {
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();

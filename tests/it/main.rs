@@ -19,6 +19,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod acme;
 mod apps;
 mod brokered;
 mod control;
