@@ -155,3 +155,31 @@ fn chain(failure: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn the_pause_that_is_asked_for_is_in_seconds_or_until_a_date() {
+        let asked = |text: &str| {
+            let value = http::HeaderValue::from_str(text).unwrap();
+            let name = http::header::RETRY_AFTER;
+            retry_after(&http::HeaderMap::from_iter([(name, value)]))
+        };
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        let date = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2);
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let left = asked(&date).unwrap();
+        assert!(
+            left > Duration::from_secs(7100) && left <= Duration::from_secs(7200),
+            "{left:?}"
+        );
+        for none in ["", "soon", "-5", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+            assert_eq!(asked(none), None, "{none}");
+        }
+        assert_eq!(retry_after(&http::HeaderMap::new()), None);
+    }
+}

@@ -5,6 +5,7 @@ use super::order::{self, Failure};
 use super::{Parts, listed, schedule};
 use crate::edge::certificate::{Authority, HostPattern, Life};
 use crate::types::{Secret, Timestamp};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -20,7 +21,9 @@ pub struct Keeper {
     authority: Arc<Authority>,
     hosts: Vec<HostPattern>,
     standing: Mutex<Standing>,
-    asked: Notify,
+    /// Whether somebody waits for the outcome of a try, be it one that has begun.
+    asked: AtomicBool,
+    woken: Notify,
     /// How many tries have ended.
     ended: watch::Sender<u64>,
     over: CancellationToken,
@@ -45,8 +48,10 @@ impl Keeper {
     ) -> Self {
         let now = parts.clock.now();
         let next = match parts.store.life(&authority, &hosts) {
-            Some(life) => schedule::renewal(&life, now, parts.entropy.unit()),
-            None => now,
+            Some(life) if life.not_after > now => {
+                schedule::renewal(&life, now, parts.entropy.unit())
+            }
+            Some(_) | None => now,
         };
         Self {
             parts,
@@ -57,7 +62,8 @@ impl Keeper {
                 failures: 0,
                 last_error: None,
             }),
-            asked: Notify::new(),
+            asked: AtomicBool::new(false),
+            woken: Notify::new(),
             ended: watch::Sender::new(0),
             over: CancellationToken::new(),
         }
@@ -93,7 +99,10 @@ impl Keeper {
                 if !left.is_zero() {
                     tokio::select! {
                         () = tokio::time::sleep(left.min(LOOK_EVERY)) => continue,
-                        () = self.asked.notified() => {}
+                        () = self.woken.notified() => {}
+                    }
+                    if !self.asked.load(Ordering::Acquire) {
+                        continue;
                     }
                 }
                 self.attempt().await;
@@ -112,7 +121,8 @@ impl Keeper {
     /// Why it was not, or that it is still under way.
     pub async fn renew(&self, patience: Duration) -> Result<(), String> {
         let mut ended = self.ended.subscribe();
-        self.asked.notify_one();
+        self.asked.store(true, Ordering::Release);
+        self.woken.notify_one();
         tokio::select! {
             changed = tokio::time::timeout(patience, ended.changed()) => match changed {
                 Ok(_) => match self.standing().last_error {
@@ -160,6 +170,7 @@ impl Keeper {
             }
         }
         drop(standing);
+        self.asked.store(false, Ordering::Release);
         self.ended.send_modify(|ended| *ended += 1);
     }
 

@@ -18,7 +18,7 @@ use super::Listener;
 use super::certificate::{Certificate, HostPattern, Origin, Store};
 use crate::types::{Clock, Entropy};
 use arc_swap::ArcSwap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How an authority is shown that a name leads here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,8 @@ impl Way {
 pub struct Acme {
     parts: Arc<Parts>,
     keepers: ArcSwap<Vec<Arc<Keeper>>>,
+    /// Held by who changes them.
+    applying: Mutex<()>,
 }
 
 /// What keepers share.
@@ -90,6 +92,7 @@ impl Acme {
                 accounts: tokio::sync::Mutex::new(()),
             }),
             keepers: ArcSwap::default(),
+            applying: Mutex::new(()),
         }
     }
 
@@ -102,6 +105,7 @@ impl Acme {
     /// Wants these from now on, which are in the store already. Orders of those that are not
     /// among them stop. Returns the keepers that are new, to be run.
     pub fn apply(&self, certificates: &[Certificate]) -> Vec<Arc<Keeper>> {
+        let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.keepers.load_full();
         let (mut all, mut fresh) = (Vec::new(), Vec::new());
         for certificate in certificates {

@@ -257,3 +257,133 @@ fn the_list_says_what_is_served_and_until_when() {
     let json = serde_json::to_value(listed).unwrap();
     assert!(json["not_after"].as_str().unwrap().ends_with('Z'));
 }
+
+#[derive(Debug)]
+struct Turned(std::sync::atomic::AtomicI64);
+impl Clock for Turned {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(std::sync::atomic::Ordering::Relaxed))
+    }
+}
+
+fn authority(place: &Path) -> Authority {
+    Authority {
+        directory: "https://ca.example/directory".parse().unwrap(),
+        contact: "net@example.com".to_owned(),
+        roots: None,
+        binding: None,
+        place: place.join("acme"),
+    }
+}
+
+fn issued_by(authority: &Authority, hosts: &[&str]) -> Certificate {
+    Certificate {
+        hosts: hosts.iter().map(|host| pattern(host)).collect(),
+        origin: Origin::Acme(Arc::new(authority.clone())),
+    }
+}
+
+fn bytes(chain: &str, key: &str) -> crate::types::Secret {
+    crate::types::Secret::new(format!("{key}{chain}").into_bytes())
+}
+
+/// Good from 2030 to 2031.
+fn dated(names: &[&str]) -> Made {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut asked = rcgen::CertificateParams::new(names).unwrap();
+    asked.not_before = rcgen::date_time_ymd(2030, 1, 1);
+    asked.not_after = rcgen::date_time_ymd(2031, 1, 1);
+    Made {
+        chain: asked.self_signed(&key).unwrap().pem(),
+        key: key.serialize_pem(),
+        serial: String::new(),
+    }
+}
+
+const IN_2029: i64 = 1_870_000_000_000;
+const IN_2030: i64 = 1_900_000_000_000;
+const IN_2032: i64 = 1_960_000_000_000;
+
+#[test]
+fn what_was_issued_is_served_where_it_fits_and_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = authority(dir.path());
+    let wanted = issued_by(&authority, &["a.example.com", "b.example.com"]);
+    let clock = Arc::new(Turned(IN_2030.into()));
+    let (store, _) = Store::load(std::slice::from_ref(&wanted), clock.clone()).unwrap();
+    let first = leaf(&store, "a.example.com").unwrap();
+    assert!(store.list()[0].stands_in && store.list()[0].origin == "acme");
+    assert_eq!(store.life(&authority, &wanted.hosts), None);
+
+    let good = dated(&["a.example.com", "b.example.com"]);
+    let other = dated(&["a.example.com", "b.example.com"]);
+    let narrow = dated(&["a.example.com"]);
+    let install = |bytes| store.install(&authority, &wanted.hosts, &bytes);
+    let rows = [
+        (
+            IN_2030,
+            bytes("", &good.key),
+            "there is no certificate in it",
+        ),
+        (IN_2030, bytes(&good.chain, ""), "the key cannot be used"),
+        (IN_2030, bytes(&good.chain, &other.key), "for another key"),
+        (
+            IN_2030,
+            bytes(&narrow.chain, &narrow.key),
+            "not valid for `b.example.com`",
+        ),
+        (
+            IN_2029,
+            bytes(&good.chain, &good.key),
+            "is this machine's clock right?",
+        ),
+        (
+            IN_2032,
+            bytes(&good.chain, &good.key),
+            "is this machine's clock right?",
+        ),
+    ];
+    for (now, bytes, expected) in rows {
+        clock.0.store(now, std::sync::atomic::Ordering::Relaxed);
+        let refused = install(bytes).unwrap_err();
+        assert!(refused.contains(expected), "{refused}");
+        assert_eq!(leaf(&store, "a.example.com").unwrap(), first);
+    }
+    clock.0.store(IN_2030, std::sync::atomic::Ordering::Relaxed);
+    let generation = store.generation();
+    let life = install(bytes(&good.chain, &good.key)).unwrap();
+    assert!(life.not_before.as_millis() < IN_2030 && life.not_after.as_millis() > IN_2030);
+    assert_eq!(store.generation(), generation + 1);
+    let second = leaf(&store, "b.example.com").unwrap();
+    assert_ne!(second, first);
+
+    // After a restart it is there, with its life, even where that is over; broken, it is not.
+    clock.0.store(IN_2032, std::sync::atomic::Ordering::Relaxed);
+    let (store, warnings) = Store::load(std::slice::from_ref(&wanted), clock.clone()).unwrap();
+    assert_eq!(leaf(&store, "a.example.com").unwrap(), second);
+    assert_eq!(store.life(&authority, &wanted.hosts), Some(life));
+    assert_eq!(warnings.len(), 1);
+    std::fs::write(authority.certificate_file(&wanted.hosts), "half of it").unwrap();
+    let (store, _) = Store::load(&[wanted], clock).unwrap();
+    assert!(store.list()[0].stands_in);
+}
+
+#[test]
+fn what_is_kept_is_told_apart_by_directory_and_hosts_in_any_order() {
+    let one = authority(Path::new("/state"));
+    let hosts = ["b.example.com", "a.example.com"].map(pattern);
+    let file = one.certificate_file(&hosts);
+    let [b, a] = hosts.clone();
+    assert_eq!(file, one.certificate_file(&[a.clone(), b]));
+    assert_ne!(file, one.certificate_file(&[a]));
+    let mut other = one.clone();
+    other.directory = "https://other.example/directory".parse().unwrap();
+    assert_ne!(file, other.certificate_file(&hosts));
+    assert_ne!(one.account_file(), other.account_file());
+    let mut other = one.clone();
+    other.contact = "security@example.com".to_owned();
+    assert_eq!(file, other.certificate_file(&hosts));
+    assert_ne!(one.account_file(), other.account_file());
+    assert!(!one.is_same(&other) && one.is_same(&one.clone()));
+}

@@ -1,5 +1,5 @@
 //! An authority: Let's Encrypt's own test server, Pebble, with a name server for it. It refuses a
-//! good nonce now and then, as it does by itself.
+//! good nonce now and then, and does not look again at every name that it saw, as it does by itself.
 
 use crate::harness::{eventually, private, skipped, vacant};
 use crate::world::Authority;
@@ -104,7 +104,6 @@ impl Pebble {
             .arg(&file)
             .args(["-dnsserver", &names.to_string()])
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_AUTHZREUSE", "0")
             .stdout(Stdio::from(log().unwrap()))
             .stderr(Stdio::from(log().unwrap()));
         self.running = vec![resolver.spawn().unwrap(), pebble.spawn().unwrap()];
