@@ -13,6 +13,8 @@ use super::refuse::{Answer, Refusal};
 use crate::apps::App;
 use crate::broker;
 use crate::github::client::{SignIn, SignedIn};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use pingora::proxy::Session;
@@ -95,23 +97,32 @@ pub(super) async fn answer(
 async fn find(holder: &Holder, id: &str) -> Result<(Option<Arc<App>>, Arc<App>), Refusal> {
     let apps = holder.apps();
     let any = apps.first().cloned().ok_or(Refusal::ServiceUnavailable)?;
-    for app in apps {
-        // What is not known to be another App's must not pass: it could be a token that is held.
-        match app.client_id().await {
+    let mut unknown = None;
+    let asked = apps.into_iter().map(|app| async move {
+        let own = app.client_id().await;
+        (app, own)
+    });
+    let mut asked: FuturesUnordered<_> = asked.collect();
+    while let Some((app, own)) = asked.next().await {
+        match own {
             Ok(Some(own)) if own.trim().eq_ignore_ascii_case(id) => return Ok((Some(app), any)),
             Ok(Some(_)) => {}
             Ok(None) => {
                 tracing::error!(
                     app = %app.name(),
-                    "GitHub does not say what this App is called in OAuth; nobody can sign in"
+                    "GitHub does not say what this App is called in OAuth"
                 );
-                return Err(Refusal::ServiceUnavailable);
+                unknown.get_or_insert(Refusal::ServiceUnavailable);
             }
             Err(why) => {
-                tracing::warn!(app = %app.name(), "nobody can sign in: {why}");
-                return Err(Refusal::Broker(broker::Refusal::Unreachable));
+                tracing::warn!(app = %app.name(), "its name in OAuth is not known: {why}");
+                unknown = Some(Refusal::Broker(broker::Refusal::Unreachable));
             }
         }
+    }
+    // What is not known to be another App's must not pass: it could be a token that is held.
+    if let Some(refusal) = unknown {
+        return Err(refusal);
     }
     Ok((None, any))
 }
