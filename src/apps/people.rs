@@ -28,8 +28,11 @@ use zeroize::Zeroizing;
 
 /// What a handle begins with, so that a person and a secret scanner know it.
 pub const PREFIX: &str = "hgu_";
-/// Handles that are held at once; each is a file of a kilobyte.
+/// Handles that are held at once; each is a file of a kilobyte. The least recently used one ends
+/// where there would be more.
 const MOST: usize = 10_000;
+/// How often those go that nothing renews any more.
+const SWEEP: Duration = Duration::from_hours(24);
 /// Where GitHub does not renew, and the token is good yet, it is asked again after this.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// What GitHub said to know, it is not asked about again for so long.
@@ -53,9 +56,6 @@ pub enum Refusal {
     /// GitHub does not renew it now.
     #[error("GitHub does not renew this person's token now")]
     Unreachable,
-    /// There are as many as are held.
-    #[error("as many people's tokens are held as can be")]
-    Full,
     /// The disk does not keep it.
     #[error("the token that GitHub gave cannot be kept; nothing is passed on")]
     NotKept,
@@ -72,14 +72,26 @@ struct Inner {
     audit: Audit,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
+    most: usize,
 }
 
 impl People {
-    /// Those that are kept at this place.
+    /// Those that are kept at this place, swept once a day.
     ///
     /// # Errors
     /// Where they cannot be read.
     pub fn open(
+        place: &Place,
+        audit: &Audit,
+        with: (&Arc<dyn Clock>, &Tasks),
+    ) -> Result<Self, StoreError> {
+        let people = Self::holding(MOST, place, audit, with)?;
+        people.sweep_daily();
+        Ok(people)
+    }
+
+    fn holding(
+        most: usize,
         place: &Place,
         audit: &Audit,
         (clock, tasks): (&Arc<dyn Clock>, &Tasks),
@@ -97,6 +109,7 @@ impl People {
             audit: audit.clone(),
             clock: clock.clone(),
             tasks: tasks.clone(),
+            most,
         })))
     }
 
@@ -127,12 +140,31 @@ impl People {
             tokens,
             self.0.clock.now(),
         );
-        self.make_room()?;
         self.write(person.clone()).await?;
         let entry = Entry::of(person);
         self.tell(&entry.now.load(), "signed_in", "ok").await;
-        self.held().insert(name, entry);
+        for gone in self.insert(name, entry) {
+            let people = self.clone();
+            self.0.tasks.spawn("user-token", async move {
+                let _turn = gone.turn.lock().await;
+                people.end(&gone, "least_recently_used").await;
+            });
+        }
         Ok(handle)
+    }
+
+    /// Holds one more; those that it takes the place of.
+    fn insert(&self, name: Name, entry: Arc<Entry>) -> Vec<Arc<Entry>> {
+        let (mut held, mut gone) = (self.held(), Vec::new());
+        while held.len() >= self.0.most {
+            let least = held.iter().min_by_key(|(_, entry)| entry.used());
+            let Some(least) = least.map(|(name, _)| name.clone()) else {
+                break;
+            };
+            gone.extend(held.remove(&least));
+        }
+        held.insert(name, entry);
+        gone
     }
 
     /// The token behind a handle, for one of these Apps; renewed where it is about to end.
@@ -142,6 +174,7 @@ impl People {
     pub async fn token(&self, handle: &str, apps: &[Arc<App>]) -> Result<Arc<Held>, Refusal> {
         let (entry, app) = self.find(handle, apps)?;
         let now = self.0.clock.now();
+        entry.use_at(now);
         let held = entry.now.load_full();
         if entry.unwritten.load(Ordering::Acquire) {
             let (people, entry) = (self.clone(), entry.clone());
@@ -322,30 +355,37 @@ impl People {
         self.tell(&held, "ended", why).await;
     }
 
-    /// Lets those go whose refresh token has ended.
-    fn make_room(&self) -> Result<(), Refusal> {
-        let mut held = self.held();
-        if held.len() < MOST {
-            return Ok(());
-        }
-        let now = self.0.clock.now();
-        held.retain(|name, entry| {
-            let gone = entry
-                .now
-                .load()
-                .person
-                .refresh_expires
-                .is_some_and(|end| end <= now);
-            if gone && let Err(fault) = self.0.store.forget_person(name) {
-                tracing::error!("{fault}");
+    fn sweep_daily(&self) {
+        let (people, stop) = (self.clone(), self.0.tasks.stopping());
+        self.0.tasks.supervise("user-token-sweep", move || {
+            let (people, stop) = (people.clone(), stop.clone());
+            async move {
+                while !stop.is_cancelled() {
+                    people.sweep().await;
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(SWEEP) => {}
+                    }
+                }
             }
-            !gone
         });
-        if held.len() < MOST {
-            return Ok(());
+    }
+
+    /// Lets those go that nothing renews any more.
+    async fn sweep(&self) {
+        let now = self.0.clock.now();
+        let all: Vec<_> = self.held().values().cloned().collect();
+        for entry in all {
+            if self.0.tasks.stopping().is_cancelled() {
+                return;
+            }
+            if entry.now.load().person.is_gone(now) {
+                let _turn = entry.turn.lock().await;
+                if entry.now.load().person.is_gone(now) {
+                    self.end(&entry, "expired").await;
+                }
+            }
         }
-        tracing::error!("{MOST} people's tokens are held, and nobody else can sign in");
-        Err(Refusal::Full)
     }
 
     /// What the disk did not take before.

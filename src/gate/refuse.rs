@@ -80,7 +80,6 @@ impl Refusal {
             Self::User(refusal) => match refusal {
                 people::Refusal::Ended => "user_token_ended",
                 people::Refusal::Unreachable => "user_token_not_renewed",
-                people::Refusal::Full => "user_tokens_full",
                 people::Refusal::NotKept => "user_token_not_kept",
             },
             Self::SignIn(Unread::Form) => "sign_in_media_type",
@@ -124,7 +123,7 @@ impl Refusal {
             Self::User(refusal) => match refusal {
                 people::Refusal::Ended => StatusCode::UNAUTHORIZED,
                 people::Refusal::Unreachable => StatusCode::BAD_GATEWAY,
-                people::Refusal::Full | people::Refusal::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+                people::Refusal::NotKept => StatusCode::SERVICE_UNAVAILABLE,
             },
             Self::CredentialsRequired => StatusCode::UNAUTHORIZED,
             Self::SignIn(Unread::Form) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -81,14 +81,10 @@ fn of_people() -> impl Iterator<Item = people::Refusal> {
     let all = [
         people::Refusal::Ended,
         people::Refusal::Unreachable,
-        people::Refusal::Full,
         people::Refusal::NotKept,
     ];
     all.into_iter().inspect(|refusal| match refusal {
-        people::Refusal::Ended
-        | people::Refusal::Unreachable
-        | people::Refusal::Full
-        | people::Refusal::NotKept => {}
+        people::Refusal::Ended | people::Refusal::Unreachable | people::Refusal::NotKept => {}
     })
 }
 

@@ -53,17 +53,28 @@ pub(super) struct Entry {
     /// What is held is newer than what is on disk.
     pub(super) unwritten: AtomicBool,
     pub(super) ended: AtomicBool,
+    /// When it was used last, in milliseconds.
+    used: AtomicI64,
 }
 
 impl Entry {
     pub(super) fn of(person: Person) -> Arc<Self> {
         Arc::new(Self {
+            used: AtomicI64::new(person.since.as_millis()),
             now: ArcSwap::from(Held::of(person)),
             turn: tokio::sync::Mutex::default(),
             not_before: AtomicI64::new(0),
             unwritten: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         })
+    }
+
+    pub(super) fn use_at(&self, now: Timestamp) {
+        self.used.fetch_max(now.as_millis(), Ordering::Relaxed);
+    }
+
+    pub(super) fn used(&self) -> i64 {
+        self.used.load(Ordering::Relaxed)
     }
 
     /// Whether GitHub is not to be asked yet.
@@ -106,6 +117,12 @@ impl Person {
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let early = self.refresh.as_ref().map_or(Duration::ZERO, |_| BEFORE_END);
         self.expires.is_some_and(|end| end <= now.after(early))
+    }
+
+    /// Whether it has ended, and nothing renews it.
+    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
+        let renewable = self.refresh.is_some() && self.refresh_expires.is_none_or(|end| end > now);
+        self.is_over(now) && !renewable
     }
 
     pub(super) fn is_over(&self, now: Timestamp) -> bool {

@@ -269,6 +269,60 @@ async fn a_401_has_github_asked_once_for_all_who_wait() {
     }
 }
 
+#[tokio::test]
+async fn where_there_is_no_room_the_least_recently_used_ends() {
+    let scene = Scene::of(renewing()).await;
+    let clock: Arc<dyn Clock> = scene.clock.clone();
+    let audit = Audit::start(&audit::Settings { file: None }).unwrap();
+    let tasks = Tasks::new();
+    let people = People::holding(2, &scene.place(), &audit, (&clock, &tasks)).unwrap();
+    let mut handles = Vec::new();
+    for _ in 0..2 {
+        handles.push(scene.signed_in(&people).await);
+        scene.clock.pass(Duration::from_secs(1));
+    }
+    assert!(scene.token(&people, &handles[0]).await.is_ok());
+    scene.clock.pass(Duration::from_secs(1));
+    handles.push(scene.signed_in(&people).await);
+    tasks.stop().await;
+    for people in [people, scene.people()] {
+        let found = [0, 1, 2].map(|at| scene.token(&people, &handles[at]));
+        let found = futures_util::future::join_all(found).await;
+        let held: Vec<bool> = found.iter().map(Result::is_ok).collect();
+        assert_eq!(held, [true, false, true]);
+    }
+}
+
+#[tokio::test]
+async fn once_a_day_those_go_that_nothing_renews() {
+    let scene = Scene::of(renewing()).await;
+    let people = scene.people();
+    let handle = scene.signed_in(&people).await;
+    let kept = || {
+        std::fs::exists(
+            scene
+                .place()
+                .directory
+                .join(format!("{}.user", name(&handle).unwrap())),
+        )
+        .unwrap()
+    };
+    let half_a_year = Duration::from_hours(184 * 24);
+    scene.clock.pass(half_a_year - Duration::from_secs(1));
+    people.sweep().await;
+    assert!(kept());
+    scene.clock.pass(Duration::from_secs(1));
+    tokio::time::pause();
+    tokio::time::sleep(SWEEP).await;
+    let sweeping = async {
+        while kept() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(SWEEP, sweeping).await.unwrap();
+    assert_eq!(scene.token(&people, &handle).await, Err(Refusal::Ended));
+}
+
 #[test]
 fn a_handle_is_known_by_its_digest_and_nothing_else_is_one() {
     assert!(name("hgu_abc").is_some());
