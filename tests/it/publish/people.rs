@@ -5,7 +5,7 @@ use super::url;
 use crate::front::front;
 use crate::harness::{Gate, Site, eventually, private};
 use crate::outside::Wire;
-use crate::simulator::{AppKey, Opening, Shape, Simulator};
+use crate::simulator::{AppKey, Opening, Seen, Shape, Simulator};
 use crate::world::{INTERNAL, PUBLIC, WIRE, World, world};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -22,6 +22,28 @@ struct Tracker {
 
 const REPOSITORY: &str = "/api/v3/repos/acme/web";
 const TOKEN: &str = "/login/oauth/access_token";
+
+/// All that a request says, where a pair is encoded as `Basic` the pair too.
+fn sent(seen: &Seen) -> Vec<String> {
+    let body = String::from_utf8_lossy(&seen.body).into_owned();
+    let mut all = vec![seen.path.clone(), seen.query.clone(), body];
+    let values = seen.headers.values().map(|value| value.as_bytes());
+    all.extend(values.flat_map(plainly));
+    all
+}
+
+/// A header's value, and what it says in base64.
+fn plainly(value: &[u8]) -> Vec<String> {
+    use base64::Engine as _;
+    let text = String::from_utf8_lossy(value).into_owned();
+    let words = text.split_whitespace();
+    let pairs = words.filter_map(|word| base64::prelude::BASE64_STANDARD.decode(word).ok());
+    let mut all: Vec<String> = pairs
+        .map(|pair| String::from_utf8_lossy(&pair).into_owned())
+        .collect();
+    all.push(text);
+    all
+}
 
 impl Tracker {
     async fn open(world: &World, user_tokens: bool) -> Option<Self> {
@@ -171,6 +193,9 @@ user_tokens = {user_tokens}
             std::fs::read_to_string(self.site.path("audit.jsonl")).unwrap(),
         ];
         for exchange in self.wire.exchanges() {
+            texts.push(exchange.target.clone());
+            let values = exchange.headers.0.iter().map(|(_, value)| value.as_slice());
+            texts.extend(values.flat_map(plainly));
             texts.push(String::from_utf8_lossy(&exchange.body).into_owned());
         }
         for file in self.kept() {
@@ -228,9 +253,15 @@ fn who_signs_people_in_has_a_handle_and_no_token_in_whatever_form_it_asks() {
         // What was answered is on disk.
         tracker.dies().await;
         assert_eq!(tracker.get(&handle).await.0, 200);
-        for seen in tracker.github.seen() {
-            assert!(!seen.authorization().unwrap_or_default().contains("hgu_"));
-        }
+        let seen = tracker.github.seen();
+        let shown = |seen: &Seen, text: &str| sent(seen).iter().any(|one| one.contains(text));
+        // Git's way comes to GitHub as git's way, with the token.
+        assert!(seen.iter().any(|seen| {
+            let line = seen.authorization().unwrap_or_default();
+            line.starts_with("Basic ") && shown(seen, "ghu_")
+        }));
+        let escaped = seen.iter().find(|seen| shown(seen, "hgu_"));
+        assert!(escaped.is_none(), "{escaped:?}");
         tracker.no_token_escaped();
     });
 }
