@@ -209,6 +209,7 @@ impl<'de> Visitor<'de> for Pairs {
 mod tests {
     use super::*;
     use http::HeaderValue;
+    use std::slice::from_ref;
 
     const FORM: &str = "application/x-www-form-urlencoded";
     const JSON: &str = "application/json; charset=utf-8";
@@ -237,18 +238,18 @@ mod tests {
             "%20client_ID=+Iv1%09&_method=put&format=xml&client_id[]=x&[client_id]=x&a;client_id=x";
         let object = r#"{"client_id":"Iv1","repository_id":7,"state":null}"#;
         for (headers, query, body, expected) in [
-            (&[form.clone()][..], "", plain, plain),
+            (from_ref(&form), "", plain, plain),
             (&[], plain, "", plain),
             (
-                &[form.clone()],
+                from_ref(&form),
                 "client_id=Iv1",
                 "code=a%26b",
                 "client_id=Iv1&code=a%26b",
             ),
-            (&[form], spaced, "", "client_id=Iv1"),
-            (&[json], "", object, "client_id=Iv1&repository_id=7"),
+            (from_ref(&form), spaced, "", "client_id=Iv1"),
+            (from_ref(&json), "", object, "client_id=Iv1&repository_id=7"),
             (
-                &[basic],
+                from_ref(&basic),
                 "code=c",
                 "",
                 "code=c&client_id=Iv1&client_secret=s",
@@ -268,13 +269,13 @@ mod tests {
         let basic = (AUTHORIZATION, BASIC);
         let (post, id) = (&Method::POST, "client_id=Iv1");
         for (method, query, headers, body) in [
-            (&Method::GET, id, &[form.clone()][..], "client_id=x"),
-            (&Method::GET, "", &[form.clone()], id),
-            (post, id, &[form.clone()], "client_id=x"),
-            (post, id, &[form.clone()], id),
-            (post, "", &[form.clone()], "client_id=x&client_id=Iv1"),
-            (post, "", &[form.clone()], "client_id=Iv1&CLIENT_ID+=x"),
-            (post, "", &[form.clone()], "client_id=Iv1&code=a&code=b"),
+            (&Method::GET, id, from_ref(&form), "client_id=x"),
+            (&Method::GET, "", from_ref(&form), id),
+            (post, id, from_ref(&form), "client_id=x"),
+            (post, id, from_ref(&form), id),
+            (post, "", from_ref(&form), "client_id=x&client_id=Iv1"),
+            (post, "", from_ref(&form), "client_id=Iv1&CLIENT_ID+=x"),
+            (post, "", from_ref(&form), "client_id=Iv1&code=a&code=b"),
             (post, "", &[form.clone(), basic.clone()], id),
             (post, "", &[form.clone(), basic.clone()], "client_secret=x"),
             (post, "", &[basic.clone(), basic.clone()], ""),
@@ -283,15 +284,15 @@ mod tests {
             (
                 post,
                 "",
-                &[json.clone()],
+                from_ref(&json),
                 r#"{"client_id":"x","client_id":"Iv1"}"#,
             ),
-            (post, "", &[json.clone()], r#"{"client_id":["Iv1"]}"#),
-            (post, id, &[json.clone()], r#"{"client_id":"Iv1"}"#),
-            (post, id, &[json], "code=c"),
-            (post, "", &[form.clone()], ""),
-            (post, "", &[form.clone()], "client_id=+"),
-            (post, "", &[form], "client_id[]=Iv1"),
+            (post, "", from_ref(&json), r#"{"client_id":["Iv1"]}"#),
+            (post, id, from_ref(&json), r#"{"client_id":"Iv1"}"#),
+            (post, id, from_ref(&json), "code=c"),
+            (post, "", from_ref(&form), ""),
+            (post, "", from_ref(&form), "client_id=+"),
+            (post, "", from_ref(&form), "client_id[]=Iv1"),
         ] {
             let found = read(method, query, headers, body).err();
             let unclear = matches!(found, Some(Unread::Unclear(_)));
