@@ -208,7 +208,7 @@ async fn what_came_while_the_gate_was_away_comes_again_once_by_every_kind_of_hoo
     };
     assert_eq!(measured("sent_again_total"), Some(7.0));
     assert_eq!(measured("left_total"), None);
-    assert!(measured("age_seconds").unwrap() < 1.0);
+    assert!(measured("age_seconds").unwrap() < 600.0);
     assert!(measured("seen").is_some());
     // Whoever turns time does not turn it for the thread that gathers lines: they come at the end.
     missed.bench.stop().await;
