@@ -5,7 +5,8 @@ use super::acme::{CHALLENGE_PROTOCOL, Challenges};
 use super::certificate::Store;
 use super::read_ahead::ReadAhead;
 use arc_swap::ArcSwap;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, cipher_suite};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -169,11 +170,11 @@ async fn tell(io: &mut ReadAhead, alert: &[u8]) {
 impl Configs {
     fn new(store: &Arc<Store>, clients: Option<&Clients>) -> Result<Self, TlsError> {
         let generation = store.generation();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
             .with_client_cert_verifier(verifier(clients)?)
             .with_cert_resolver(Arc::clone(store) as _);
+        config.ignore_client_order = true;
         config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -184,6 +185,25 @@ impl Configs {
             http1: Arc::new(config),
             http2: Arc::new(http2),
         })
+    }
+}
+
+/// What is offered, the first of it that the client knows too: AES with 128 bits before 256, which
+/// cost more, and last what is for machines without AES of their own.
+fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![
+            cipher_suite::TLS13_AES_128_GCM_SHA256,
+            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+            cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        ],
+        ..aws_lc_rs::default_provider()
     }
 }
 

@@ -29,6 +29,7 @@ pub use flight::Flight;
 pub use refuse::{Answer, Refusal};
 pub use route::{Hook, Route, Table, Way};
 
+use crate::edge::Connection;
 use crate::edge::source::{Admitted, Directory};
 use crate::spool::Spool;
 use crate::telemetry::Audit;
@@ -37,6 +38,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use context::Outcome;
+use http::HeaderValue;
 use passage::Passage;
 use permit::{Again, Authorized};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -52,6 +54,14 @@ const KEEP_ALIVE: u64 = 60;
 /// The longest gap between two pieces of a body. The edge holds HTTP/1 to it as well; on HTTP/2
 /// nothing else does.
 const BODY_GAP: Duration = Duration::from_secs(30);
+
+/// What our own answers tell a browser that is shown one: to take them for what they say they are,
+/// to load nothing on their behalf and show them in nobody's frame, and, over TLS, to come back for
+/// a year with TLS only.
+const NO_GUESSING: HeaderValue = HeaderValue::from_static("nosniff");
+const NOTHING_LOADED: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What requests are judged by: swapped whole on a reload; a request keeps the one it began with.
 #[derive(Debug)]
@@ -174,8 +184,14 @@ impl Gate {
             head.insert_header(http::header::LOCATION, location.clone())?;
         }
         head.insert_header("x-request-id", request)?;
-        let ending = crate::edge::connection().is_some_and(|connection| connection.closing());
-        if answer.close || ending {
+        head.insert_header(http::header::X_CONTENT_TYPE_OPTIONS, NO_GUESSING)?;
+        head.insert_header(http::header::CONTENT_SECURITY_POLICY, NOTHING_LOADED)?;
+        let connection = crate::edge::connection();
+        let tells = |of: fn(&Connection) -> bool| connection.as_deref().is_some_and(of);
+        if tells(|connection| connection.tls.is_some()) {
+            head.insert_header(http::header::STRICT_TRANSPORT_SECURITY, ONLY_TLS)?;
+        }
+        if answer.close || tells(Connection::closing) {
             session.set_keepalive(None);
         }
         let empty = answer.body.is_empty();
