@@ -3,6 +3,8 @@
 # make bench  hubgate and its peers under the same load (bench/README.md; ARGS=--quick)
 # make deb    the Debian package, in target/debian/
 # make test-install   the package in a Debian 12 of its own: what an operator does (needs root)
+# make image  the container image, with Docker or Podman, and its bill of materials, in target/image/
+# make test-image     the image as it is to be run: alone, by Compose, as in a pod (needs root)
 # make fuzz   made-up bytes for every parser, FUZZ_SECONDS each (120); TARGETS: only these
 CARGO ?= cargo
 .PHONY: demo test check
@@ -29,6 +31,12 @@ deb: tools
 	packaging/deb/build
 test-install: tools
 	packaging/test/prepare
+
+.PHONY: image test-image
+image:
+	packaging/container/build
+test-image:
+	packaging/test/prepare-image
 
 .PHONY: bench
 bench: tools

@@ -103,7 +103,8 @@ fn what_is_not_there_at_all_is_told_once() {
 #[test]
 fn as_installed_it_runs_and_says_what_to_fill_in() {
     let shipped = include_str!("../../../packaging/hubgate.toml");
-    for text in ["", shipped] {
+    let contained = include_str!("../../../packaging/container/hubgate.toml");
+    for text in ["", shipped, contained] {
         let config = Place::new().read(text).expect("is right");
         assert!(config.listeners.is_empty());
         let said = config.warnings.join("\n");
