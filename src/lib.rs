@@ -8,6 +8,7 @@ pub mod apps;
 pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod disk;
 pub mod edge;
 pub mod gate;
 pub mod gateway;

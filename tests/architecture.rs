@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rooms and their layers, as in `docs/ARCHITECTURE.md`.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("cli", 1),
     ("gateway", 2),
     ("config", 3),
@@ -26,6 +26,7 @@ const LAYERS: [(&str, u8); 14] = [
     ("github", 7),
     ("telemetry", 7),
     ("types", 8),
+    ("disk", 8),
 ];
 /// Siblings that may be imported all the same, with the reason: every room spawns its tasks
 /// through `telemetry::Tasks`, which is the one tracked helper.

@@ -8,10 +8,11 @@ pub use person::Person;
 pub use record::{Pending, Stage, Stored};
 
 use super::seal::Sealer;
+use crate::disk;
 use crate::types::Name;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -98,11 +99,7 @@ impl Store {
             path: place.directory.clone(),
             source,
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&place.directory)
-            .map_err(write)?;
+        disk::make(&place.directory).map_err(write)?;
         if place.key.is_none() && !place.key_file().exists() {
             let mut key = Zeroizing::new([0; 32]);
             if aws_lc_rs::rand::fill(&mut *key).is_err() {
@@ -230,7 +227,7 @@ impl Store {
         };
         match fs::remove_file(path) {
             Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(write(fault)),
-            Ok(()) | Err(_) => sync(&self.place.directory).map_err(write),
+            Ok(()) | Err(_) => disk::sync(&self.place.directory).map_err(write),
         }
     }
 }
@@ -271,27 +268,10 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 
 /// Writes a file that only its owner can read, whole or not at all, and on disk.
 fn put_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let fresh = path.with_extension("new");
-    let written = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&fresh, path)?;
-        path.parent().map_or(Ok(()), sync)
-    };
-    written().map_err(|source| StoreError::Write {
+    disk::replace(path, bytes).map_err(|source| StoreError::Write {
         path: path.to_owned(),
         source,
     })
-}
-
-fn sync(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 /// What the key is for.

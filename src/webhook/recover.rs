@@ -10,6 +10,7 @@ mod watermark;
 
 use super::Mode;
 use crate::apps::{App, Trouble};
+use crate::disk;
 use crate::github::client::{Cursor, Delivery, Hook, Page};
 use crate::github::{Credential, Fault, Product};
 use crate::spool::{Query, Spool, SpoolError};
@@ -408,7 +409,11 @@ impl Recovery {
     async fn keep(&self, app: &App, mark: &Watermark) -> Result<(), Unfinished> {
         let path = Watermark::path(&self.settings.directory, app.name());
         let (text, place) = (mark.write(), path.clone());
-        let written = tokio::task::spawn_blocking(move || watermark::put(&place, &text)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            place.parent().map_or(Ok(()), disk::make)?;
+            disk::replace(&place, &text)
+        })
+        .await;
         let written = written.unwrap_or_else(|fault| Err(std::io::Error::other(fault)));
         written.map_err(|why| Unfinished::Watermark { path, why })
     }

@@ -1,10 +1,10 @@
 //! What an authority issued, on disk: key and chain in one file, so that neither is ever there
 //! without the other.
 
+use crate::disk;
 use crate::types::Secret;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Chains are a few KiB.
@@ -39,32 +39,11 @@ pub(in crate::edge) fn read(path: &Path) -> Result<Option<Secret>, KeepError> {
 
 /// Replaces a file, for its owner only. When this returns, the new one is on disk.
 pub(in crate::edge) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeepError> {
-    replace(path, bytes).map_err(|source| KeepError {
+    let made = path.parent().map_or(Ok(()), disk::make);
+    let written = made.and_then(|()| disk::replace(path, bytes));
+    written.map_err(|source| KeepError {
         verb: "write",
         path: path.to_owned(),
         source,
     })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
-    let fresh = path.with_added_extension("new");
-    // One that was left behind keeps the mode that it has: it goes first.
-    match std::fs::remove_file(&fresh) {
-        Err(failure) if failure.kind() != io::ErrorKind::NotFound => return Err(failure),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    File::open(directory)?.sync_all()
 }

@@ -1,11 +1,11 @@
 //! The last good list on disk: a small JSON file that is replaced whole or not at all.
 
 use super::{List, Origin, Settings, document};
+use crate::disk;
 use crate::types::Timestamp;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 
 /// Why a list could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -102,31 +102,13 @@ pub(super) async fn write(settings: &Settings, list: &List) -> Result<(), KeepEr
     let target = path.clone();
     let written = tokio::task::spawn_blocking(move || {
         let text = serde_json::to_vec_pretty(&kept)?;
-        replace(&target, &text)
+        target.parent().map_or(Ok(()), disk::make)?;
+        disk::replace(&target, &text)
     })
     .await;
     written
         .unwrap_or_else(|failure| Err(io::Error::other(failure)))
         .map_err(|source| KeepError::Write { path, source })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o750)
-        .create(directory)?;
-    let fresh = path.with_extension("json.new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o640)
-        .open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    File::open(directory)?.sync_all()
 }
 
 /// As many networks as a document may have, each with its quotes and indent.

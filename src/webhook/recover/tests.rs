@@ -297,7 +297,7 @@ fn a_watermark_comes_back_as_it_was_and_a_torn_one_is_begun_anew() {
         tried: [("g-1".into(), Timestamp::from_millis(1))].into(),
     };
     let path = Watermark::path(dir.path(), &name);
-    watermark::put(&path, &mark.write()).unwrap();
+    disk::replace(&path, &mark.write()).unwrap();
     assert_eq!(Watermark::read(dir.path(), &name), mark);
     assert!(mark.is_of_another_spool(Some("b")) && mark.is_of_another_spool(None));
     assert!(!mark.is_of_another_spool(Some("a")));

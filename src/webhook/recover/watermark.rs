@@ -3,9 +3,8 @@
 
 use crate::types::{Name, Timestamp};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,21 +74,4 @@ impl Watermark {
     pub(super) fn is_of_another_spool(&self, spool: Option<&str>) -> bool {
         self.until.is_some() && self.spool.as_deref() != spool
     }
-}
-
-/// Writes it whole or not at all.
-pub(super) fn put(path: &Path, text: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(directory)?;
-    let fresh = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    File::open(directory)?.sync_all()
 }
