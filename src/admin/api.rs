@@ -1,160 +1,19 @@
-//! The table of what is served, and the answers that are a look at something.
+//! The answers that are a look at something.
 
+use super::act::{record, to_its_end};
 use super::answer::{
     Caller, Condition, Failure, Readiness, Refreshed, Reloaded, Route, Source, Spool, Status,
     Target, TargetState, rfc3339,
 };
-use super::door::Door;
 use super::failure::Refusal;
-use super::guard::{Guard, Standing};
-use super::{Parts, certificates, deliveries, openapi, published, workshop};
+use super::guard::{Door, Standing};
+use super::{Parts, certificates};
 use crate::spool;
-use crate::telemetry::audit::{Control, Record};
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
-use axum::{Extension, Json, Router};
-use http::{HeaderValue, StatusCode, header};
+use axum::{Extension, Json};
+use http::{StatusCode, header};
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// Every path that is served, with the method it answers.
-pub(super) fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Parts>)> {
-    vec![
-        ("GET", "/healthz", get(healthz)),
-        ("GET", "/readyz", get(readyz)),
-        ("GET", "/metrics", get(metrics)),
-        ("GET", "/api/v1/openapi.json", get(openapi)),
-        ("GET", "/api/v1/status", get(status)),
-        ("GET", "/api/v1/routes", get(list_routes)),
-        ("GET", "/api/v1/sources", get(sources)),
-        ("POST", "/api/v1/sources/refresh", post(refresh)),
-        ("GET", "/api/v1/callers", get(callers)),
-        ("GET", "/api/v1/certificates", get(certificates::list)),
-        (
-            "POST",
-            "/api/v1/certificates/renew",
-            post(certificates::renew),
-        ),
-        ("GET", "/api/v1/targets", get(targets)),
-        ("GET", "/api/v1/deliveries", get(deliveries::list)),
-        (
-            "POST",
-            "/api/v1/deliveries/redeliver",
-            post(deliveries::redeliver_found),
-        ),
-        ("GET", "/api/v1/deliveries/{id}", get(deliveries::show)),
-        ("GET", "/api/v1/deliveries/{id}/body", get(deliveries::body)),
-        (
-            "POST",
-            "/api/v1/deliveries/{id}/redeliver",
-            post(deliveries::redeliver),
-        ),
-        ("POST", "/api/v1/reload", post(reload)),
-        ("GET", "/api/v1/learned/{route}", get(published::learned)),
-        ("POST", "/api/v1/setup/{route}", post(published::open_setup)),
-        ("GET", "/api/v1/apps", get(workshop::list)),
-        ("GET", "/api/v1/apps/{name}", get(workshop::show)),
-        (
-            "GET",
-            "/api/v1/apps/{name}/installations",
-            get(workshop::installations),
-        ),
-        ("POST", "/api/v1/apps/{name}/create", post(workshop::create)),
-        ("POST", "/api/v1/apps/{name}/keys", post(workshop::add_key)),
-        ("POST", "/api/v1/apps/{name}/remove", post(workshop::remove)),
-        ("GET", "/setup/apps/callback", get(workshop::callback)),
-        ("GET", "/setup/apps/{state}", get(workshop::page)),
-    ]
-}
-
-/// The table as a service.
-pub(super) fn router(parts: Parts, guard: Guard) -> Router {
-    routes()
-        .into_iter()
-        .fold(Router::new(), |router, (_, path, route)| {
-            router.route(path, route)
-        })
-        .fallback(async || Refusal::NoRoute)
-        .method_not_allowed_fallback(async || Refusal::Method)
-        .with_state(parts)
-        .layer(from_fn_with_state(guard, receive))
-}
-
-/// The bounds and the guard, before any route.
-async fn receive(
-    State(guard): State<Guard>,
-    Extension(door): Extension<Door>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let began = Instant::now();
-    let mut response = match admit(&guard, door, request).await {
-        Ok(request) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
-    };
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("hubgate_admin_requests_total", "door" => by(door), "status" => status)
-        .increment(1);
-    metrics::histogram!("hubgate_admin_request_seconds").record(began.elapsed().as_secs_f64());
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
-async fn admit(guard: &Guard, door: Door, request: Request) -> Result<Request, Refusal> {
-    let path = request.uri().path();
-    // Nobody can guess the address of a page.
-    let open = matches!(path, "/healthz" | "/readyz") || path.starts_with("/setup/apps/");
-    let standing = guard.admit(&request, door, open)?;
-    let (mut head, body) = request.into_parts();
-    head.extensions.insert(standing);
-    let whole = axum::body::to_bytes(body, LARGEST_BODY);
-    match tokio::time::timeout(LONGEST_BODY, whole).await {
-        Ok(Ok(body)) => Ok(Request::from_parts(head, body.into())),
-        Ok(Err(_)) | Err(_) => Err(Refusal::Body),
-    }
-}
-
-/// The way a request came, as the audit trail names it.
-pub(super) const fn by(door: Door) -> &'static str {
-    match door {
-        Door::Socket => "admin_socket",
-        Door::Tcp { .. } => "admin_api",
-    }
-}
-
-/// Runs what changes something to its end, whether the one who asked stays or not.
-pub(super) async fn to_its_end<T, F>(parts: &Parts, work: F) -> Result<T, Refusal>
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    let (done, ended) = tokio::sync::oneshot::channel();
-    parts.tasks.spawn("admin-action", async move {
-        // The one who asked may be gone.
-        let _unheard = done.send(work.await);
-    });
-    ended.await.ok().ok_or(Refusal::CutShort)
-}
-
-/// Records what a person did.
-pub(super) async fn record(parts: &Parts, action: &'static str, door: Door, outcome: String) {
-    let control = Control {
-        time: parts.clock.now(),
-        action,
-        by: by(door),
-        outcome,
-    };
-    parts.audit.record(Record::Control(control)).await;
-}
 
 /// Is the process alive? Says so without looking at anything.
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()),
@@ -194,14 +53,6 @@ pub(super) async fn metrics(State(parts): State<Parts>) -> Response {
         "text/plain; version=0.0.4; charset=utf-8",
     )];
     (kind, parts.metrics.render()).into_response()
-}
-
-/// This document.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "gateway",
-    responses((status = 200, description = "The OpenAPI document", body = Object),
-        (status = "default", description = "Refused", body = Failure)))]
-pub(super) async fn openapi() -> Response {
-    Json(openapi::document()).into_response()
 }
 
 /// A glance at the running gateway.
@@ -384,7 +235,3 @@ async fn with_depths(parts: &Parts) -> Result<Vec<Target>, Refusal> {
     }
     Ok(targets)
 }
-
-/// A filter is a few hundred bytes.
-const LARGEST_BODY: usize = 64 << 10;
-const LONGEST_BODY: Duration = Duration::from_secs(10);

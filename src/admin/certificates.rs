@@ -1,10 +1,10 @@
 //! Certificates: what is served, and renewals by hand.
 
 use super::Parts;
+use super::act::{record, to_its_end};
 use super::answer::{Certificate, Failure, RenewCertificates, Renewed};
-use super::api::{record, to_its_end};
-use super::door::Door;
 use super::failure::Refusal;
+use super::guard::Door;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::{Extension, Json};

@@ -1,11 +1,11 @@
 //! The delivery log: looked through, shown, sent again.
 
 use super::Parts;
+use super::act::{record, to_its_end};
 use super::answer::{Body, Detail, Encoding, Failure, Page, Redelivered};
-use super::api::{record, to_its_end};
-use super::door::Door;
 use super::failure::Refusal;
 use super::filter::Filter;
+use super::guard::Door;
 use crate::spool;
 use crate::types::DeliveryId;
 use axum::extract::rejection::QueryRejection;

@@ -1,8 +1,8 @@
 //! The two doors, a Unix socket and a TCP address: opened, bounded, closed. What is answered
 //! behind them is not here.
 
-use super::guard::Guard;
-use super::{Parts, Settings, api};
+use super::guard::{Door, Guard};
+use super::{Parts, Settings, router};
 use crate::telemetry::Tasks;
 use crate::types::SecretError;
 use axum::{Extension, Router};
@@ -67,13 +67,6 @@ pub enum AdminError {
     TokenMissing(SocketAddr),
 }
 
-/// By which door a request came.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Door {
-    Socket,
-    Tcp { peer: SocketAddr },
-}
-
 /// The doors, open: connections wait until they are served.
 #[derive(Debug)]
 pub struct Doors {
@@ -127,7 +120,7 @@ impl Doors {
     /// Answers until the tasks are stopped; then the socket's file goes.
     pub fn serve(self, parts: Parts) {
         let tasks = parts.tasks.clone();
-        let router = api::router(parts, self.guard);
+        let router = router::router(parts, self.guard);
         if let Some(listener) = self.tcp {
             let room = Room::new(router.clone(), tasks.clone());
             let listener = Arc::new(listener);

@@ -1,13 +1,19 @@
 //! Who may ask: anybody who can open the socket; over TCP whoever shows the token, or, where none
 //! is configured, this machine, and no web page that made a name of its own point to it.
 
-use super::door::Door;
 use super::failure::Refusal;
 use crate::types::{Host, Secret};
 use aws_lc_rs::{constant_time, digest};
 use http::{HeaderMap, Request, header};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+
+/// By which door a request came.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Door {
+    Socket,
+    Tcp { peer: SocketAddr },
+}
 
 /// The rules of the TCP door. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -2,8 +2,9 @@
 //! `gateway` supplies.
 //!
 //! A request's way: a door (`open`) → its bounds → the guard (who may ask) → a route of the
-//! table in `api` → the view.
+//! table in `router` → the view.
 
+mod act;
 pub mod answer;
 mod api;
 mod certificates;
@@ -14,6 +15,7 @@ pub mod filter;
 mod guard;
 mod openapi;
 mod published;
+mod router;
 mod view;
 mod workshop;
 

@@ -1,6 +1,9 @@
 //! The API's own description, made of the routes and the answers.
 
+use super::answer::Failure;
 use super::{api, certificates, deliveries, published, workshop};
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -23,7 +26,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         api::healthz,
         api::readyz,
         api::metrics,
-        api::openapi,
+        openapi,
         api::status,
         api::list_routes,
         api::sources,
@@ -61,6 +64,14 @@ pub fn document() -> utoipa::openapi::OpenApi {
     security((), ("token" = [])),
 )]
 struct Api;
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "gateway",
+    responses((status = 200, description = "The OpenAPI document", body = Object),
+        (status = "default", description = "Refused", body = Failure)))]
+pub(super) async fn openapi() -> Response {
+    Json(document()).into_response()
+}
 
 struct Token;
 

@@ -1,10 +1,10 @@
 //! What is looked at and changed of published services: what was learned, and setup windows.
 
 use super::Parts;
+use super::act::record;
 use super::answer::{Failure, Learned, OpenSetup, SetupWindow};
-use super::api::record;
-use super::door::Door;
 use super::failure::Refusal;
+use super::guard::Door;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};

@@ -426,7 +426,7 @@ async fn with_a_token_everything_but_health_asks_for_it() {
         let headers = format!("Host: admin.corp.internal\r\n{shown}");
         ask_tcp(&open, &format!("GET {path}"), &headers).await
     };
-    for (_, path, _) in api::routes() {
+    for (_, path, _) in router::routes() {
         let path = path.replace("{id}", "42");
         if matches!(path.as_str(), "/healthz" | "/readyz") || path.starts_with("/setup/apps/") {
             continue;
@@ -505,7 +505,7 @@ async fn the_document_describes_what_is_served_and_nothing_else() {
             methods.map(move |method| format!("{} {path}", method.to_uppercase()))
         })
         .collect();
-    let served: BTreeSet<String> = api::routes()
+    let served: BTreeSet<String> = router::routes()
         .iter()
         .map(|(method, path, _)| format!("{method} {path}"))
         .collect();

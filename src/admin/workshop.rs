@@ -2,10 +2,10 @@
 //! GitHub and back, by two pages that are served here.
 
 use super::Parts;
+use super::act::{record, to_its_end};
 use super::answer::{AddKey, App, CreateApp, Failure, RemovedApp};
-use super::api::{record, to_its_end};
-use super::door::Door;
 use super::failure::Refusal;
+use super::guard::Door;
 use async_trait::async_trait;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};

@@ -8,6 +8,7 @@
 mod app;
 mod key;
 mod known;
+mod look;
 mod lookout;
 pub mod manifest;
 mod memory;

@@ -3,7 +3,8 @@
 
 use super::file::File;
 use super::key::{self, Key, Origin};
-use super::mistake::{Mistake, Mistakes, did_you_mean, listed, shown};
+use super::mistake::{Mistake, did_you_mean, listed, shown};
+use super::mistakes::Mistakes;
 use serde_path_to_error::Segment;
 use std::collections::BTreeMap;
 use std::path::Path;

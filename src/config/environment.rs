@@ -2,7 +2,8 @@
 //! systemd puts credentials.
 
 use super::key::{Key, Origin};
-use super::mistake::{Mistakes, did_you_mean, listed, shown};
+use super::mistake::{did_you_mean, listed, shown};
+use super::mistakes::Mistakes;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;

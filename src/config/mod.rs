@@ -16,6 +16,7 @@ mod key;
 mod layers;
 mod listen;
 mod mistake;
+mod mistakes;
 mod pem;
 mod profile;
 mod publish;
@@ -30,7 +31,8 @@ mod webhook;
 mod whole;
 
 pub use caller::{Broker, Granted};
-pub use mistake::{Mistake, Mistakes};
+pub use mistake::Mistake;
+pub use mistakes::Mistakes;
 pub use schema::schema;
 
 use crate::types::{Name, SecretSource};

@@ -3,7 +3,8 @@
 
 use super::environment::Environment;
 use super::key::Key;
-use super::mistake::{Mistake, Mistakes, shown};
+use super::mistake::{Mistake, shown};
+use super::mistakes::Mistakes;
 use crate::publish::profile::Policy;
 use crate::publish::{Allow, Service};
 use crate::types::{ByteSize, Name, ParseError, Span};

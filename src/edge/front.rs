@@ -12,14 +12,14 @@ use super::proxy_header::{self, Parsed};
 use super::read_ahead::ReadAhead;
 use super::stream::Wire;
 use super::tls::{Failed, Tls};
-use super::{Deadlines, Listener, serve};
+use super::{Deadlines, Listener};
 use crate::types::ClientAddr;
 use arc_swap::ArcSwap;
 use bytes::BytesMut;
-use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::apps::HttpServerApp;
 use pingora::protocols::l4::stream::Stream as Socket;
 use pingora::protocols::tls::SslDigest;
-use pingora::protocols::{GetSocketDigest as _, SocketDigest, Stream};
+use pingora::protocols::{GetSocketDigest as _, SocketDigest};
 use pingora::server::ShutdownWatch;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
@@ -42,26 +42,6 @@ pub(super) struct Front<A> {
     pub(super) meters: Meters,
 }
 
-/// pingora's service wants to own its application; ours is shared by the tasks of connections.
-pub(super) struct Shared<A>(pub(super) Arc<Front<A>>);
-
-#[async_trait::async_trait]
-impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Shared<A> {
-    /// Runs the connection in a task of its own: pingora's holds the room for a handshake of its
-    /// own for as long as it lives, some 10 KiB.
-    async fn process_new(
-        self: &Arc<Self>,
-        stream: Stream,
-        shutdown: &ShutdownWatch,
-    ) -> Option<Stream> {
-        let front = Arc::clone(&self.0);
-        let socket = stream.into_any().downcast::<Socket>().ok()?;
-        let connections = front.connections.clone();
-        connections.run(front.receive(socket, shutdown.clone()));
-        None
-    }
-}
-
 /// A client that may send requests.
 pub(super) struct Guest {
     pub(super) wire: Box<Wire>,
@@ -71,16 +51,8 @@ pub(super) struct Guest {
 }
 
 impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
-    async fn receive(self: Arc<Self>, socket: Box<Socket>, shutdown: ShutdownWatch) {
-        self.meters.open.increment(1);
-        // In a box, so that what a handshake needs is given back when it is done.
-        if let Some(guest) = Box::pin(self.greet(*socket, shutdown)).await {
-            serve::serve(&self, guest).await;
-        }
-        self.meters.open.decrement(1);
-    }
-
-    async fn greet(&self, socket: Socket, shutdown: ShutdownWatch) -> Option<Guest> {
+    /// Sees to it that a connection is one to be served, or drops it.
+    pub(super) async fn greet(&self, socket: Socket, shutdown: ShutdownWatch) -> Option<Guest> {
         let digest = socket.get_socket_digest()?;
         let inet = |address: Option<&pingora::protocols::l4::socket::SocketAddr>| {
             address.and_then(|address| address.as_inet().copied())

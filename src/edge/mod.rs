@@ -18,6 +18,7 @@ mod kept;
 mod metric;
 pub mod proxy_header;
 mod read_ahead;
+mod reception;
 mod redirect;
 mod serve;
 pub mod source;

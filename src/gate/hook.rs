@@ -1,10 +1,11 @@
 //! A webhook's way from its head to its answer: admit, read, judge, keep (or pass through).
 
 use super::context::{Context, Outcome};
+use super::forwarded;
 use super::refuse::{Answer, Refusal};
 use super::route::{Hook, Route};
-use super::{Gate, next_piece};
-use crate::spool::{Header, Intake, Put, PutError};
+use super::{Gate, next_piece, through};
+use crate::spool::{Intake, Put, PutError};
 use crate::types::{Action, DeliveryId};
 use crate::webhook::Mode;
 use crate::webhook::receive::{Admitted, Payload, Signed, Wanted};
@@ -58,7 +59,7 @@ pub(super) async fn receive(
     }
     let ended = match (hook.mode, &hook.through) {
         (Mode::Through, Some(sender)) => {
-            super::through::pass(gate, context, route, sender, admitted, payload).await
+            through::pass(gate, context, route, sender, admitted, payload).await
         }
         (Mode::Store | Mode::Through, _) => {
             keep(gate, context, (route, hook), admitted, payload).await
@@ -160,7 +161,7 @@ async fn keep(
         event: admitted.event,
         action: payload.action,
         repository: payload.repository,
-        headers: forwarded(context, route, admitted.headers),
+        headers: forwarded::forwarded(context, route, admitted.headers),
         body: payload.body,
         targets: hook.targets.clone(),
         window: hook.window,
@@ -189,27 +190,6 @@ async fn keep(
         format!(r#"{{"status":"accepted","delivery":"{guid}"}}"#)
     };
     Ok((Answer::json(status, body), Outcome::allow(reason, status)))
-}
-
-/// The headers to pass on, and who sent them to which public name.
-pub(super) fn forwarded(
-    context: &Context,
-    route: &Route,
-    mut passed: Vec<Header>,
-) -> Arc<[Header]> {
-    let connection = context.connection.as_ref();
-    let client = connection.map(|connection| connection.client.to_string());
-    let tls = connection.is_some_and(|connection| connection.tls.is_some());
-    let ours = [
-        ("x-forwarded-for", client.as_deref().unwrap_or_default()),
-        ("x-forwarded-proto", if tls { "https" } else { "http" }),
-        ("x-forwarded-host", route.key.host()),
-    ];
-    passed.extend(ours.map(|(name, value)| Header {
-        name: name.into(),
-        value: value.as_bytes().into(),
-    }));
-    passed.into()
 }
 
 fn alarm(route: &Route, guid: &crate::types::Guid, id: DeliveryId, earlier: DeliveryId) {

@@ -9,6 +9,7 @@ mod context;
 pub mod desk;
 mod ends;
 mod flight;
+mod forwarded;
 mod hook;
 mod passage;
 mod permit;

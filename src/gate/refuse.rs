@@ -3,7 +3,6 @@
 //! A refusal's code is stable and the same in answers, audit and metrics. No answer says a
 //! version, an internal name or anything of GitHub's.
 
-use super::sign_in::Unread;
 use crate::apps::people;
 use crate::broker;
 use crate::publish;
@@ -11,6 +10,20 @@ use crate::types::RequestId;
 use crate::webhook::receive;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+
+/// Why a question to the token endpoint is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// It is in another form than those that are read.
+    #[error(
+        "a sign-in is read as application/x-www-form-urlencoded or application/json, in UTF-8 and \
+         not compressed"
+    )]
+    Form,
+    /// It could be read in more ways than one.
+    #[error("a sign-in could be read in more than one way: {0}")]
+    Unclear(&'static str),
+}
 
 /// Why a request does not come in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,6 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use pingora::proxy::Session;
 use said::Said;
-pub(super) use said::Unread;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::flight::Flight;
 use super::refuse::Refusal;
+use super::refuse::Unread;
 use super::route::{Counts, Hook, Route, Table, Way};
-use super::sign_in::Unread;
 use crate::apps::people;
 use crate::broker;
 use crate::edge::source::{Directory, From};

@@ -1,9 +1,9 @@
 //! `mode = "through"`: GitHub hears what the tool answers.
 
-use super::Gate;
 use super::context::{Context, Outcome};
 use super::refuse::{Answer, Refusal};
 use super::route::Route;
+use super::{Gate, forwarded};
 use crate::telemetry::audit;
 use crate::webhook::deliver::{Body, Carry as _, Parcel, Sender};
 use crate::webhook::receive::{Admitted, Payload};
@@ -19,7 +19,7 @@ pub(super) async fn pass(
 ) -> Result<(Answer, Outcome), Refusal> {
     let parcel = Parcel {
         request: context.request,
-        headers: super::hook::forwarded(context, route, admitted.headers),
+        headers: forwarded::forwarded(context, route, admitted.headers),
         body: payload.body,
     };
     let begun = tokio::time::Instant::now();

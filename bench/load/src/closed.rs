@@ -2,7 +2,6 @@
 //! much gets through.
 
 use crate::client::Client;
-use crate::fetch::{Fetcher, Page};
 use crate::payload::Shots;
 use crate::{Options, ready, report};
 use std::sync::Arc;
@@ -30,16 +29,6 @@ pub async fn hooks(options: &Options) -> anyhow::Result<()> {
     let mut clients = Vec::new();
     for _ in 0..options.parsed::<usize>("clients")? {
         clients.push(Hook(door.client(expect).await?, Arc::clone(&shots)));
-    }
-    run(options, clients).await
-}
-
-/// Documents of a published service.
-pub async fn pages(options: &Options) -> anyhow::Result<()> {
-    let (door, page) = (options.door()?, Arc::new(Page::new(options)?));
-    let mut clients = Vec::new();
-    for _ in 0..options.parsed::<usize>("clients")? {
-        clients.push(Fetcher::new(&door, Arc::clone(&page)).await?);
     }
     run(options, clients).await
 }

@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::body::Body;
 use crate::client::Door;
-use crate::closed::Asker;
+use crate::closed::{self, Asker};
 use anyhow::{Context as _, bail, ensure};
 use memchr::memmem;
 use std::sync::Arc;
@@ -61,6 +61,16 @@ impl Fetcher {
             document: Vec::new(),
         })
     }
+}
+
+/// Documents of a published service.
+pub async fn pages(options: &Options) -> anyhow::Result<()> {
+    let (door, page) = (options.door()?, Arc::new(Page::new(options)?));
+    let mut clients = Vec::new();
+    for _ in 0..options.parsed::<usize>("clients")? {
+        clients.push(Fetcher::new(&door, Arc::clone(&page)).await?);
+    }
+    closed::run(options, clients).await
 }
 
 impl Asker for Fetcher {

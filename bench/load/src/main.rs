@@ -78,7 +78,7 @@ fn run() -> anyhow::Result<()> {
             "idle" => idle::run(&options).await,
             "handshakes" => handshakes::run(&options).await,
             "origin" => origin::serve(&options).await,
-            "fetch" => closed::pages(&options).await,
+            "fetch" => fetch::pages(&options).await,
             "streams" => streams::run(&options).await,
             "github" => github::serve(&options).await,
             "asks" => asks::closed(&options).await,

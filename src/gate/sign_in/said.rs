@@ -1,5 +1,6 @@
 //! What a question to the token endpoint says, where it can be read in one way only.
 
+use crate::gate::refuse::Unread;
 use crate::types::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,20 +10,6 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
 use zeroize::{Zeroize as _, Zeroizing};
-
-/// Why a question to the token endpoint is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
-    /// It is in another form than those that are read.
-    #[error(
-        "a sign-in is read as application/x-www-form-urlencoded or application/json, in UTF-8 and \
-         not compressed"
-    )]
-    Form,
-    /// It could be read in more ways than one.
-    #[error("a sign-in could be read in more than one way: {0}")]
-    Unclear(&'static str),
-}
 
 /// The parameters, each said once.
 pub(super) struct Said(Vec<(String, Zeroizing<String>)>);

@@ -1,6 +1,7 @@
 //! `Set-Cookie` (RFC 6265, section 4.1) of pages: for the public host and path.
 
-use super::names::{Names, Pair};
+use super::hosts::Pair;
+use super::names::Names;
 use super::reference::moved;
 
 /// The cookie as the outside is to have it: nothing where it stays as it is. A domain that is

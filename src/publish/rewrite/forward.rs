@@ -1,8 +1,8 @@
 //! What every proxy does to heads whatever it publishes: fields that are for one connection end
 //! here (RFC 9110, section 7.6.1), and who forwards for whom is written afresh.
 
+use super::arrival::Arrival;
 use super::edit::Edits;
-use super::request::Arrival;
 use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 
 /// Fields for one connection, besides those that `Connection` names. How the body is framed

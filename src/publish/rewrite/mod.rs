@@ -6,9 +6,11 @@
 //! request's head and a [`Pending`], whose [`Pending::response`] gives the edits of the answer's
 //! head and says whether its body goes through a [`Scanner`].
 
+mod arrival;
 mod cookie;
 mod edit;
 mod forward;
+mod hosts;
 mod link;
 mod media;
 mod names;
@@ -21,10 +23,12 @@ mod scanner;
 mod sweep;
 mod tag;
 
+pub use arrival::Arrival;
 pub use edit::{Edit, Edits};
-pub use names::{Names, NamesError, Pair};
+pub use hosts::Pair;
+pub use names::{Names, NamesError};
 pub use origin::{Base, Origin, Scheme};
-pub use request::{Arrival, Pending, Request, request};
+pub use request::{Pending, Request, request};
 pub use response::{Body, Leak, Response};
 pub use scanner::Scanner;
 

@@ -1,20 +1,11 @@
 //! The names of a route: what is called how inside and outside.
 
+use super::hosts::{Hosts, Pair};
 use super::origin::{Base, Origin, Scheme, bracketed};
 use super::prefix::{Next, Prefix, Table, Target};
-use super::sweep::Hosts;
 use crate::types::Host;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::fmt::Write as _;
-
-/// One place under two names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
-    /// How it is called inside.
-    pub internal: Base,
-    /// How it is called outside.
-    pub public: Base,
-}
 
 /// What makes pairs unusable together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

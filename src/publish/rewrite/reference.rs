@@ -1,7 +1,8 @@
 //! References to other places (RFC 3986, section 4.1), as fields have them: told apart as a
 //! browser would, changed no more than needed.
 
-use super::names::{Names, Pair};
+use super::hosts::Pair;
+use super::names::Names;
 use super::origin::{Base, Origin, Scheme};
 use std::borrow::Cow;
 use url::{ParseError, Url};

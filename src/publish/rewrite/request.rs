@@ -1,13 +1,13 @@
 //! The head of a request, from public names to internal ones.
 
+use super::arrival::Arrival;
 use super::edit::Edits;
+use super::hosts::Pair;
 use super::media::{Accepts, accepts, list};
-use super::names::{Names, Pair};
-use super::origin::Scheme;
+use super::names::Names;
 use super::reference::{moved, query};
 use super::tag::{Strangers, unmark};
 use super::{Mode, Surface, forward};
-use crate::types::ClientAddr;
 use http::Method;
 use http::header::{
     ACCEPT_ENCODING, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
@@ -16,23 +16,6 @@ use http::header::{
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use std::sync::Arc;
-
-/// What is known of a request besides its head.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrival<'a> {
-    /// Who asks.
-    pub client: ClientAddr,
-    /// How it was asked.
-    pub scheme: Scheme,
-    /// Which host and port it was asked of, as the client wrote them.
-    pub authority: &'a str,
-    /// The names that it was asked under: [`Names::at`] that host.
-    pub pair: &'a Pair,
-    /// What it is for.
-    pub surface: Surface,
-    /// Whether the connection may become another protocol's.
-    pub upgrade: bool,
-}
 
 /// What is to be done to a request.
 #[derive(Debug)]

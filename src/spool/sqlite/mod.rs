@@ -1,6 +1,7 @@
 //! The engine that keeps everything in one SQLite database: bodies, headers and what became of
 //! them. One thread writes (`writer`), a few read (`readers`); nothing else touches the file.
 
+mod census;
 mod claim;
 mod directory;
 mod failure;

@@ -1,14 +1,14 @@
 //! What the writer and those who ask share in memory: the condition, how full it is, what waits
 //! at each target, and who is to be woken. Derived from the database, never the other way round.
 
+use super::census::{Census, Waiting};
 use super::directory::Directory;
 use super::fresh::Fresh;
 use super::ledger::Effects;
 use super::measure;
 use super::schema::PAGE;
-use super::settle::Census;
 use crate::spool::Condition;
-use crate::types::{ByteSize, Clock, Timestamp};
+use crate::types::{ByteSize, Clock};
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,19 +39,6 @@ pub(super) struct Shared {
     deliveries: AtomicU64,
     targets: Mutex<BTreeMap<String, Waiting>>,
     wakes: Mutex<HashMap<Box<str>, Arc<Notify>>>,
-}
-
-/// What waits at a target.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Waiting {
-    pub(super) id: i64,
-    pub(super) open: u64,
-    pub(super) dead: u64,
-    pub(super) error: Option<(Timestamp, String)>,
-    /// No delivery below this is open there.
-    pub(super) from: i64,
-    /// Rises whenever `from` is lowered, so that an answer read before is not believed.
-    pub(super) lowered: u64,
 }
 
 impl Shared {

@@ -1,13 +1,14 @@
 //! Opening the spool: the directory, the database's soundness, what the last process left behind,
 //! the threads; and what can go wrong with each, in words for the one who starts the gateway.
 
+use super::census::{self, Census};
 use super::directory::Directory;
 use super::failure::is_damage;
 use super::ledger::{Effects, Ledger, Targets};
 use super::queue::Queue;
 use super::readers::{Readers, Unready};
 use super::schema::{self, Fault};
-use super::settle::{self, Census};
+use super::settle;
 use super::shared::Shared;
 use super::writer::Writer;
 use super::{Engine, WAITING, measure};
@@ -172,7 +173,7 @@ fn sound(directory: &Directory, clock: &dyn Clock) -> Result<Sound, Fault> {
             "were being sent when the last process ended, and are sent again"
         );
     }
-    let census = settle::census(&db, &targets)?;
+    let census = census::census(&db, &targets)?;
     Ok(Sound {
         db,
         targets,

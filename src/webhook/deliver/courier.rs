@@ -4,8 +4,8 @@
 use super::answer::{self, Meaning};
 use super::circuit::{Admission, Circuit};
 use super::hands::Hands;
+use super::round::{AFTER_FAULT, Complaints, Round};
 use super::sender::{Answer, Carry, Parcel, SendError};
-use super::settle::{Complaints, Round};
 use super::{Target, schedule};
 use crate::spool::{Claim, Claimed, Fate, Settlement, Spool};
 use crate::telemetry::{Audit, audit};
@@ -22,8 +22,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Pause after the spool did not answer; while it takes no settlements, the first one.
-pub(super) const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// The longest sleep without looking again, should a wake-up ever be missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// While most slots are taken, a claim waits so long for more to come free, so that a busy target

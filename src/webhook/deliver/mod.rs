@@ -8,6 +8,7 @@ mod dial;
 mod dispatch;
 pub mod guard;
 mod hands;
+mod round;
 pub mod schedule;
 mod sender;
 mod settle;

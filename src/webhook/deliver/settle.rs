@@ -1,33 +1,16 @@
 //! How the end of an attempt gets into the spool, also where the spool or the courier failed
 //! meanwhile.
 
-use super::courier::{AFTER_FAULT, Courier, Office};
+use super::courier::{Courier, Office};
+use super::round::{AFTER_FAULT, Round};
 use super::schedule;
 use crate::spool::{Fate, Outlook, Settlement, SpoolError};
 use crate::types::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// The longest pause between two tries to have settlements taken.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-
-/// What the spool refused last, each told once when it begins and once when it is over.
-#[derive(Debug, Default)]
-pub(super) struct Complaints {
-    pub(super) claim: Mutex<Option<Arc<str>>>,
-    settle: Mutex<Option<Arc<str>>>,
-    pub(super) look: Mutex<Option<Arc<str>>>,
-}
-
-/// What a courier keeps in mind from one round to the next.
-#[derive(Debug, Default)]
-pub(super) struct Round {
-    /// Since when it waits for more slots to come free.
-    pub(super) gathering: Option<Instant>,
-    /// How long it waited, and until when, before it asks the spool again to take settlements.
-    settling: Option<(Duration, Timestamp)>,
-}
 
 impl Courier {
     /// Has what ended settled where the spool did not take it at first. While it does not, says

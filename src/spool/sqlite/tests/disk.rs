@@ -3,7 +3,7 @@
 
 use super::settings;
 use crate::spool::contract::{intake, name};
-use crate::spool::sqlite::{Engine, Queue, Shared, directory, ledger, schema, settle, writer};
+use crate::spool::sqlite::{Engine, Queue, Shared, census, directory, ledger, schema, writer};
 use crate::spool::{Claim, Condition, Fate, Order, PutError, Settlement, Spool};
 use crate::types::{ByteSize, Clock as _, DeliveryId, SystemClock};
 use std::io::Write as _;
@@ -146,7 +146,7 @@ async fn a_transaction_that_finds_no_room_leaves_no_trace() {
     let db = schema::open(&directory.database()).unwrap();
     db.pragma_update(None, "max_page_count", 100).unwrap();
     let targets = ledger::Targets::read(&db).unwrap();
-    let census = settle::census(&db, &targets).unwrap();
+    let census = census::census(&db, &targets).unwrap();
     let clock = Arc::new(SystemClock);
     let shared = Arc::new(Shared::new(directory, 1 << 30, clock, census));
     let queue = Arc::new(Queue::default());
