@@ -3,9 +3,11 @@
 
 mod app;
 mod caller;
+mod certificate;
 
 pub use app::{AddKey, App, AppInstallation, AppKey, AppState, CreateApp, RemovedApp};
 pub use caller::{Caller, CallerGrant};
+pub use certificate::{Certificate, RenewCertificates, Renewed, Window};
 
 use crate::spool;
 use crate::types::Timestamp;
@@ -170,53 +172,6 @@ pub struct Source {
     pub stale: bool,
     /// What went wrong at the last try.
     pub last_error: Option<String>,
-}
-
-/// A certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Certificate {
-    /// The names it is chosen for.
-    pub hosts: Vec<String>,
-    /// `files`, `self_signed`, or `acme` where an authority issues it by itself.
-    pub origin: String,
-    /// Who issued what is served.
-    #[serde(default)]
-    pub issuer: String,
-    /// True where what is served only stands in until the authority has issued one.
-    #[serde(default)]
-    pub stands_in: bool,
-    /// When it ends, RFC 3339.
-    pub not_after: Option<String>,
-    /// Days until then; negative where it is over.
-    pub days_left: Option<i64>,
-    /// Seconds since it began to be good.
-    #[serde(default)]
-    pub age_seconds: Option<u64>,
-    /// When the authority is asked for another, RFC 3339; absent where none is asked.
-    #[serde(default)]
-    pub next_attempt: Option<String>,
-    /// Why the authority did not issue one when it was asked last.
-    pub last_error: Option<String>,
-}
-
-/// Which certificates are to be renewed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RenewCertificates {
-    /// The one that has this host; absent: all that authorities issue.
-    #[serde(default)]
-    pub host: Option<String>,
-}
-
-/// What became of a renewal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Renewed {
-    /// The names of the certificate.
-    pub hosts: Vec<String>,
-    /// When what is served now ends, RFC 3339.
-    pub not_after: Option<String>,
-    /// Why there is no new one.
-    pub error: Option<String>,
 }
 
 /// A target and what waits for it.

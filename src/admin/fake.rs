@@ -243,7 +243,12 @@ impl View for Fake {
             days_left: Some(45),
             age_seconds: Some(3_888_000),
             next_attempt: Some("2027-01-15T00:00:00.000Z".to_owned()),
+            next_attempt_reason: Some("life".to_owned()),
+            failures: Some(0),
             last_error: None,
+            issued_reason: None,
+            window: None,
+            window_error: None,
         }]
     }
 

@@ -1,9 +1,9 @@
 //! Certificates: what authorities issue by themselves, and what is told of all.
 
 use super::{World, listed, warn};
-use crate::admin::answer::{Certificate, Renewed};
+use crate::admin::answer::{Certificate, Renewed, Window};
 use crate::config::Config;
-use crate::edge::acme::{Acme, Keeper, Way};
+use crate::edge::acme::{Acme, Keeper, Standing, Way};
 use crate::edge::certificate::{self, HostPattern, Served};
 use crate::types::{Clock, Entropy};
 use std::sync::Arc;
@@ -48,6 +48,8 @@ impl World {
         let left = served.not_after.as_millis() - now.as_millis();
         let its = |keeper: &&Arc<Keeper>| served.origin == "acme" && is_of(keeper, &served.hosts);
         let standing = keepers.iter().find(its).map(|keeper| keeper.standing());
+        let (window, window_error) = standing.as_ref().map_or((None, None), window);
+        let issued = standing.as_ref().and_then(|standing| standing.issued);
         Certificate {
             origin: served.origin.to_owned(),
             issuer: served.issuer,
@@ -56,7 +58,14 @@ impl World {
             days_left: Some(left.div_euclid(86_400_000)),
             age_seconds: Some(now.since(served.not_before).as_secs()),
             next_attempt: standing.as_ref().map(|standing| standing.next.to_string()),
+            next_attempt_reason: standing
+                .as_ref()
+                .map(|standing| standing.due.code().to_owned()),
+            failures: standing.as_ref().map(|standing| standing.failures),
             last_error: standing.and_then(|standing| standing.last_error),
+            issued_reason: issued.map(|due| due.code().to_owned()),
+            window,
+            window_error,
             hosts: served.hosts,
         }
     }
@@ -79,6 +88,16 @@ impl World {
         });
         futures_util::future::join_all(renewals).await
     }
+}
+
+/// When the authority wants it renewed, or why that is not known.
+fn window(standing: &Standing) -> (Option<Window>, Option<String>) {
+    let window = standing.window.as_ref().map(|window| Window {
+        start: window.start.to_string(),
+        end: window.end.to_string(),
+        explanation: window.explanation.as_ref().map(ToString::to_string),
+    });
+    (window, standing.window_error.clone())
 }
 
 fn is_of(keeper: &Keeper, hosts: &[String]) -> bool {

@@ -1,7 +1,7 @@
 //! Tests of what a person sees at a glance.
 
 use super::*;
-use crate::admin::answer::{Certificate, Listener, Readiness, Route, Source, Spool};
+use crate::admin::answer::{Certificate, Listener, Readiness, Route, Source, Spool, Window};
 use crate::cli::client::tests::{arguments, with_gateway};
 
 fn certificates() -> Vec<Certificate> {
@@ -15,7 +15,16 @@ fn certificates() -> Vec<Certificate> {
             days_left: Some(61),
             age_seconds: Some(2_505_600),
             next_attempt: Some("2026-12-21T08:00:00.000Z".to_owned()),
+            next_attempt_reason: Some("authority".to_owned()),
+            failures: Some(0),
             last_error: None,
+            issued_reason: Some("life".to_owned()),
+            window: Some(Window {
+                start: "2026-12-20T08:00:00.000Z".to_owned(),
+                end: "2026-12-22T08:00:00.000Z".to_owned(),
+                explanation: Some("https://ca.example/why".to_owned()),
+            }),
+            window_error: None,
         },
         Certificate {
             hosts: vec!["ghe.example.com".to_owned()],
@@ -26,7 +35,12 @@ fn certificates() -> Vec<Certificate> {
             days_left: Some(61),
             age_seconds: Some(3600),
             next_attempt: Some("2026-11-21T09:10:00.000Z".to_owned()),
+            next_attempt_reason: Some("retry".to_owned()),
+            failures: Some(3),
             last_error: Some("cannot reach the CA".to_owned()),
+            issued_reason: None,
+            window: None,
+            window_error: Some("no answer within 60 s".to_owned()),
         },
     ]
 }
@@ -138,9 +152,9 @@ fn a_gateway_that_takes_traffic() {
     github-hooks  6         12m 34s  fresh  https://api.github.com/meta  -
     flow          2         -        fixed  configuration                -
 
-    CERTIFICATE        FROM  STATE      NOT AFTER                 NEXT ATTEMPT              LAST ERROR
-    hooks.example.com  acme  good       2027-01-20T08:00:00.000Z  2026-12-21T08:00:00.000Z  -
-    ghe.example.com    acme  STANDS IN  2027-01-20T08:00:00.000Z  2026-11-21T09:10:00.000Z  cannot reach the CA
+    CERTIFICATE        FROM  STATE      NOT AFTER                 NEXT ATTEMPT              WHY THEN            LAST ERROR
+    hooks.example.com  acme  good       2027-01-20T08:00:00.000Z  2026-12-21T08:00:00.000Z  authority's window  -
+    ghe.example.com    acme  STANDS IN  2027-01-20T08:00:00.000Z  2026-11-21T09:10:00.000Z  failed 3 times      cannot reach the CA
     ");
 }
 

@@ -1,7 +1,11 @@
 //! The way to an authority: HTTPS with every bound that it needs, and what it says of when to come
-//! again, which the library that speaks the protocol does not pass on.
+//! again, which the library that speaks the protocol does not pass on, and adds to its clock
+//! without a look at how much it is.
 
+use super::schedule::{LONGEST_ASKED, QUESTIONS_APART};
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use rustls_pki_types::CertificateDer;
@@ -22,13 +26,39 @@ pub(super) struct Client {
     told: Arc<Told>,
 }
 
-/// For how long the last answer that was an error asked not to come again.
+/// What the last answer was.
 #[derive(Debug, Default)]
-pub(super) struct Told(Mutex<Option<Duration>>);
+pub(super) struct Told(Mutex<Last>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Last {
+    /// None where there was no answer.
+    status: Option<StatusCode>,
+    retry_after: Option<Duration>,
+}
 
 impl Told {
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    fn last(&self) -> Last {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is(&self, last: Last) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    /// For how long the last answer asked not to come again, where it was an error.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let last = self.last();
+        let failed = |status: StatusCode| status.is_client_error() || status.is_server_error();
+        last.retry_after.filter(|_| last.status.is_some_and(failed))
+    }
+
+    /// Whether the authority is there, and takes requests, whatever it said of the last one.
+    pub(super) fn takes_requests(&self) -> bool {
+        let busy = |status: StatusCode| {
+            status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+        };
+        self.last().status.is_some_and(|status| !busy(status))
     }
 }
 
@@ -80,6 +110,8 @@ impl Client {
         let mut headers = head.headers;
         // The library says who it is; we do.
         headers.remove(http::header::USER_AGENT);
+        let asks = head.method == Method::GET;
+        self.told.is(Last::default());
         let request = self
             .http
             .request(head.method, &url)
@@ -88,11 +120,16 @@ impl Client {
         let mut response = request.send().await.map_err(unanswered)?;
         let status = response.status();
         let asked = retry_after(response.headers());
-        let failed = status.is_client_error() || status.is_server_error();
-        *self.told.0.lock().unwrap_or_else(PoisonError::into_inner) = asked.filter(|_| failed);
+        self.told.is(Last {
+            status: Some(status),
+            retry_after: asked,
+        });
         let mut answer = http::Response::new(());
         *answer.status_mut() = status;
         *answer.headers_mut() = response.headers().clone();
+        // Renewal information is nothing to the library without it.
+        let asked = asked.or_else(|| asks.then_some(QUESTIONS_APART));
+        set_retry_after(answer.headers_mut(), asked);
         let (head, ()) = answer.into_parts();
         let mut bytes = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(unanswered)? {
@@ -125,13 +162,18 @@ fn other(what: String) -> Error {
     Error::Other(what.into())
 }
 
+/// What the library is told, which adds it to its clock.
+fn set_retry_after(headers: &mut HeaderMap, asked: Option<Duration>) {
+    headers.remove(RETRY_AFTER);
+    if let Some(asked) = asked {
+        let seconds = asked.min(LONGEST_ASKED).as_secs();
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
 /// `Retry-After` in seconds or as an HTTP date.
-fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
-    let text = headers
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -165,9 +207,8 @@ mod tests {
     #[test]
     fn the_pause_that_is_asked_for_is_in_seconds_or_until_a_date() {
         let asked = |text: &str| {
-            let value = http::HeaderValue::from_str(text).unwrap();
-            let name = http::header::RETRY_AFTER;
-            retry_after(&http::HeaderMap::from_iter([(name, value)]))
+            let value = HeaderValue::from_str(text).unwrap();
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]))
         };
         assert_eq!(asked("120"), Some(Duration::from_secs(120)));
         let date = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(2);
@@ -180,6 +221,41 @@ mod tests {
         for none in ["", "soon", "-5", "Fri, 31 Dec 1999 23:59:59 GMT"] {
             assert_eq!(asked(none), None, "{none}");
         }
-        assert_eq!(retry_after(&http::HeaderMap::new()), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_library_is_told_no_pause_that_its_clock_cannot_hold() {
+        let told = |text: &str| {
+            let value = HeaderValue::from_str(text).unwrap();
+            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, value)]);
+            let asked = retry_after(&headers);
+            set_retry_after(&mut headers, asked);
+            Some(headers.get(RETRY_AFTER)?.to_str().unwrap().to_owned())
+        };
+        assert_eq!(told("120").unwrap(), "120");
+        let week = LONGEST_ASKED.as_secs().to_string();
+        assert_eq!(told(&u64::MAX.to_string()).unwrap(), week);
+        assert_eq!(told("soon"), None);
+    }
+
+    #[test]
+    fn what_the_last_answer_was_says_whether_another_may_come() {
+        let told = Told::default();
+        let pause = Some(Duration::from_secs(9));
+        assert!(!told.takes_requests());
+        for (status, takes, asked) in [
+            (StatusCode::OK, true, None),
+            (StatusCode::CONFLICT, true, pause),
+            (StatusCode::TOO_MANY_REQUESTS, false, pause),
+            (StatusCode::SERVICE_UNAVAILABLE, false, pause),
+        ] {
+            told.is(Last {
+                status: Some(status),
+                retry_after: pause,
+            });
+            assert_eq!(told.takes_requests(), takes, "{status}");
+            assert_eq!(told.retry_after(), asked, "{status}");
+        }
     }
 }

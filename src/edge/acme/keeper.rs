@@ -1,10 +1,13 @@
 //! Sees to one certificate: has it issued, renewed in time, and tried again where that fails. What
-//! is served stays until something better was checked.
+//! is served stays until something better was checked. Between orders the authority is asked when
+//! it wants it renewed.
 
 use super::order::{self, Failure};
+use super::window::{self, Told, Window};
 use super::{Parts, listed, schedule};
 use crate::edge::certificate::{Authority, HostPattern, Life};
 use crate::types::{Secret, Timestamp};
+use rustls_pki_types::CertificateDer;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,10 +37,60 @@ pub struct Keeper {
 pub struct Standing {
     /// When it is asked for next.
     pub next: Timestamp,
+    /// Why then.
+    pub due: Due,
     /// How many tries failed since the last that did not.
     pub failures: u32,
     /// Why the last one failed.
     pub last_error: Option<String>,
+    /// When the authority wants what is served renewed, where it said so.
+    pub window: Option<Window>,
+    /// Why the last question for that came to nothing.
+    pub window_error: Option<String>,
+    /// Why what is served was asked for; unknown where that was before a restart.
+    pub issued: Option<Due>,
+}
+
+/// Why a certificate is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// None was issued yet, or it is over.
+    Missing,
+    /// Most of its life is over.
+    Life,
+    /// The authority wants it.
+    Authority,
+    /// The last try failed.
+    Retry,
+    /// Somebody asked for it by hand.
+    ByHand,
+}
+
+impl Due {
+    /// Its name in the admin API.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Life => "life",
+            Self::Authority => "authority",
+            Self::Retry => "retry",
+            Self::ByHand => "by_hand",
+        }
+    }
+}
+
+/// What a keeper knows while it runs.
+#[derive(Debug)]
+struct Questions {
+    /// When the authority is asked for a window next.
+    next: Timestamp,
+    /// How many questions failed in a row.
+    failures: u32,
+    /// How many certificates in a row it had renewed early.
+    early: u32,
+    /// When the last one was issued.
+    issued: Option<Timestamp>,
 }
 
 impl Keeper {
@@ -47,11 +100,12 @@ impl Keeper {
         hosts: Vec<HostPattern>,
     ) -> Self {
         let now = parts.clock.now();
-        let next = match parts.store.life(&authority, &hosts) {
-            Some(life) if life.not_after > now => {
-                schedule::renewal(&life, now, parts.entropy.unit())
+        let (next, due) = match parts.store.issued(&authority, &hosts) {
+            Some((life, _)) if life.not_after > now => {
+                let next = schedule::renewal(&life, now, parts.entropy.unit());
+                (next, Due::Life)
             }
-            Some(_) | None => now,
+            Some(_) | None => (now, Due::Missing),
         };
         Self {
             parts,
@@ -59,8 +113,12 @@ impl Keeper {
             hosts,
             standing: Mutex::new(Standing {
                 next,
+                due,
                 failures: 0,
                 last_error: None,
+                window: None,
+                window_error: None,
+                issued: None,
             }),
             asked: AtomicBool::new(false),
             woken: Notify::new(),
@@ -93,19 +151,15 @@ impl Keeper {
     /// Has it issued or renewed whenever it is time, until `stop`, or until it is not wanted any
     /// more.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
+        let mut questions = Questions {
+            next: self.parts.clock.now(),
+            failures: 0,
+            early: 0,
+            issued: None,
+        };
         let work = async {
             loop {
-                let left = self.standing().next.since(self.parts.clock.now());
-                if !left.is_zero() {
-                    tokio::select! {
-                        () = tokio::time::sleep(left.min(LOOK_EVERY)) => continue,
-                        () = self.woken.notified() => {}
-                    }
-                    if !self.asked.load(Ordering::Acquire) {
-                        continue;
-                    }
-                }
-                self.attempt().await;
+                self.step(&mut questions).await;
             }
         };
         tokio::select! {
@@ -139,8 +193,40 @@ impl Keeper {
         }
     }
 
-    async fn attempt(&self) {
+    /// Does what is due, or waits for it.
+    async fn step(&self, questions: &mut Questions) {
+        let (now, standing) = (self.parts.clock.now(), self.standing());
+        if standing.next <= now || self.asked.load(Ordering::Acquire) {
+            return self.attempt(questions).await;
+        }
+        let mut left = standing.next.since(now);
+        // While orders fail, they alone are tried again.
+        if standing.failures == 0 {
+            if questions.next <= now {
+                tokio::select! {
+                    () = self.question(questions) => {}
+                    () = self.woken.notified() => {}
+                }
+                return;
+            }
+            left = left.min(questions.next.since(now));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(left.min(LOOK_EVERY)) => {}
+            () = self.woken.notified() => {}
+        }
+    }
+
+    async fn attempt(&self, questions: &mut Questions) {
         let hosts = listed(&self.hosts);
+        let before = self.served();
+        let standing = self.standing();
+        let due = if standing.next > self.parts.clock.now() {
+            Due::ByHand
+        } else {
+            standing.due
+        };
+        tracing::debug!(hosts, due = due.code(), "a certificate is ordered");
         let issued = match order::issue(&self.parts, &self.authority, &self.hosts).await {
             Ok(bytes) => self.install(bytes).await.map_err(Failure::other),
             Err(failure) => Err(failure),
@@ -156,15 +242,21 @@ impl Keeper {
             Ok(life) => {
                 *standing = Standing {
                     next: schedule::renewal(&life, now, chance),
+                    due: Due::Life,
                     failures: 0,
                     last_error: None,
+                    window: None,
+                    window_error: None,
+                    issued: Some(due),
                 };
-                tracing::info!(hosts, not_after = %life.not_after, next = %standing.next, "a certificate was issued and is served");
+                questions.renewed(due, before.map(|(life, _)| life).as_ref(), now);
+                tracing::info!(hosts, due = due.code(), not_after = %life.not_after, next = %standing.next, "a certificate was issued and is served");
             }
             Err(failure) => {
                 standing.failures = standing.failures.saturating_add(1);
                 let asked = failure.retry_after();
                 standing.next = schedule::retry(standing.failures, asked, now, chance);
+                standing.due = Due::Retry;
                 standing.last_error = Some(failure.to_string());
                 tracing::error!(hosts, next = %standing.next, "no certificate was issued, what is served stays: {failure}");
             }
@@ -174,11 +266,133 @@ impl Keeper {
         self.ended.send_modify(|ended| *ended += 1);
     }
 
+    /// Asks the authority when it wants what is served renewed, and does as it says.
+    async fn question(&self, questions: &mut Questions) {
+        let Some((life, leaf)) = self.served() else {
+            questions.next = self.parts.clock.now().after(schedule::QUESTIONS_APART);
+            return;
+        };
+        let told = window::ask(&self.parts, &self.authority, &leaf).await;
+        let (now, chance) = (self.parts.clock.now(), self.parts.entropy.unit());
+        let told = told.and_then(|told| match told {
+            Told::Window(window, again) => {
+                let moment = schedule::within(&window, &life, chance).map_err(Failure::other)?;
+                Ok(Some((window, moment, again)))
+            }
+            Told::NotOffered => Ok(None),
+        });
+        let hosts = listed(&self.hosts);
+        let outcome = match &told {
+            Ok(Some(_)) => "window",
+            Ok(None) => "not_offered",
+            Err(_) => "failed",
+        };
+        metrics::counter!(
+            "hubgate_certificate_windows_total", "hosts" => hosts.clone(), "outcome" => outcome
+        )
+        .increment(1);
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.window_error = told.as_ref().err().map(ToString::to_string);
+        questions.failures = told
+            .as_ref()
+            .map_or(questions.failures.saturating_add(1), |_| 0);
+        match told {
+            Ok(Some((window, moment, again))) => {
+                questions.next = schedule::question(again, now);
+                // While it stays the same, so does the moment.
+                if standing.window.as_ref() == Some(&window) {
+                    return;
+                }
+                standing.next = moment.max(questions.earliest());
+                standing.due = Due::Authority;
+                let explanation = window.explanation.as_ref().map(ToString::to_string);
+                tracing::info!(hosts, start = %window.start, end = %window.end, explanation, next = %standing.next, "the authority says when it wants the certificate renewed");
+                standing.window = Some(window);
+            }
+            Ok(None) => {
+                questions.next = now.after(schedule::QUESTIONS_APART);
+                if standing.window.take().is_some() {
+                    standing.next = schedule::renewal(&life, now, chance);
+                    standing.due = Due::Life;
+                }
+            }
+            Err(failure) => {
+                let asked = failure.retry_after();
+                questions.next = schedule::retry(questions.failures, asked, now, chance);
+                tracing::warn!(hosts, next = %standing.next, again = %questions.next, "the authority does not say when it wants the certificate renewed, it is renewed when it would be: {failure}");
+            }
+        }
+    }
+
+    fn served(&self) -> Option<(Life, CertificateDer<'static>)> {
+        self.parts.store.issued(&self.authority, &self.hosts)
+    }
+
     async fn install(&self, bytes: Secret) -> Result<Life, String> {
         let parts = Arc::clone(&self.parts);
         let (authority, hosts) = (Arc::clone(&self.authority), self.hosts.clone());
         let install = move || parts.store.install(&authority, &hosts, &bytes);
         let done = tokio::task::spawn_blocking(install).await;
         done.map_err(|fault| format!("keeping it broke off: {fault}"))?
+    }
+}
+
+impl Questions {
+    /// A certificate was issued in the place of one with the life `before`.
+    fn renewed(&mut self, due: Due, before: Option<&Life>, now: Timestamp) {
+        match due {
+            Due::Authority if before.is_some_and(|life| schedule::is_early(life, now)) => {
+                self.early = self.early.saturating_add(1);
+            }
+            Due::Authority | Due::Life | Due::Missing => self.early = 0,
+            Due::Retry | Due::ByHand => {}
+        }
+        self.issued = Some(now);
+        self.failures = 0;
+        self.next = now;
+    }
+
+    /// Before this nothing is renewed for the authority's sake.
+    fn earliest(&self) -> Timestamp {
+        let issued = self.issued.unwrap_or_default();
+        issued.after(schedule::apart(self.early))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_renewals_in_a_row_come_at_growing_distances() {
+        let day = Duration::from_secs(24 * 3600);
+        let mut now = Timestamp::from_millis(1_800_000_000_000);
+        let mut questions = Questions {
+            next: now,
+            failures: 3,
+            early: 0,
+            issued: None,
+        };
+        assert!(questions.earliest() < now);
+        let life = |from: Timestamp| Life {
+            not_before: from,
+            not_after: from.after(day * 90),
+        };
+        let mut before = None;
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            questions.renewed(Due::Authority, before.as_ref(), now);
+            assert_eq!((questions.next, questions.failures), (now, 0));
+            before = Some(life(now));
+            pauses.push(questions.earliest().since(now).as_secs() / 60);
+            now = questions.earliest();
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]);
+        // What failed, and what somebody wanted, is neither one more nor the end of it.
+        questions.renewed(Due::Retry, before.as_ref(), now);
+        questions.renewed(Due::ByHand, before.as_ref(), now);
+        assert_eq!(questions.early, 11);
+        questions.renewed(Due::Authority, before.as_ref(), now.after(day * 31));
+        assert_eq!(questions.early, 0);
     }
 }

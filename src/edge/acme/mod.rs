@@ -1,7 +1,8 @@
 //! Certificates that are asked for at an authority and renewed by themselves (RFC 8555).
 //!
 //! [`Acme`] knows which are wanted. A [`Keeper`] sees to one of them: `schedule` says when,
-//! `order` how, and `challenge` holds what the doors answer the authority meanwhile.
+//! `order` how, `window` asks the authority when it would like it, and `challenge` holds what the
+//! doors answer the authority meanwhile.
 
 mod account;
 mod challenge;
@@ -9,10 +10,12 @@ mod client;
 mod keeper;
 mod order;
 mod schedule;
+mod window;
 
 pub use challenge::Challenges;
 pub(super) use challenge::PROTOCOL as CHALLENGE_PROTOCOL;
-pub use keeper::{Keeper, Standing};
+pub use keeper::{Due, Keeper, Standing};
+pub use window::Window;
 
 use super::Listener;
 use super::certificate::{Certificate, HostPattern, Origin, Store};

@@ -2,7 +2,8 @@
 
 use super::account::{account, forget};
 use super::challenge::Answered;
-use super::client::Client;
+use super::client::{Client, Told};
+use super::window::identifier;
 use super::{Parts, Way};
 use crate::edge::certificate::{Authority, HostPattern};
 use crate::types::Secret;
@@ -19,6 +20,14 @@ const LONGEST_ISSUE: Duration = Duration::from_secs(60);
 /// One try by one way, whatever happens.
 const LONGEST: Duration = Duration::from_secs(240);
 
+/// Of what an authority says of a failure; nobody reads more.
+const LONGEST_TOLD: usize = 1000;
+
+/// How often an order is begun again whose requests were refused for the nonces that the authority
+/// gave, each three times: one that does not share them among its servers does that.
+const TIMES: u32 = 6;
+
+const BAD_NONCE: &str = "urn:ietf:params:acme:error:badNonce";
 const ACCOUNT_UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 
 /// Why nothing was issued.
@@ -30,6 +39,9 @@ pub(super) enum Failure {
     /// The account is not known there.
     #[error("the authority does not know our account")]
     AccountUnknown,
+    /// It takes none of the nonces that it gives.
+    #[error("the authority refuses every nonce that it gave")]
+    BadNonce,
     /// Everything else.
     #[error("{why}")]
     Other {
@@ -49,7 +61,7 @@ impl Failure {
     pub(super) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Other { retry_after, .. } => *retry_after,
-            Self::Unproved { .. } | Self::AccountUnknown => None,
+            Self::Unproved { .. } | Self::AccountUnknown | Self::BadNonce => None,
         }
     }
 }
@@ -64,9 +76,19 @@ impl From<Error> for Failure {
             Error::Api(problem) if problem.r#type.as_deref() == Some(ACCOUNT_UNKNOWN) => {
                 Self::AccountUnknown
             }
-            _ => Self::other(fault.to_string()),
+            Error::Api(problem) if problem.r#type.as_deref() == Some(BAD_NONCE) => Self::BadNonce,
+            _ => Self::other(bounded(fault.to_string())),
         }
     }
+}
+
+/// What an authority said, as far as anybody reads it.
+pub(super) fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TOLD) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// Has a certificate issued for these hosts; returns chain and key in PEM. Where one way of showing
@@ -104,13 +126,20 @@ async fn within(
     let client = Client::new(authority.roots.as_deref()).map_err(Failure::other)?;
     let told = client.told();
     let work = async {
-        match one(parts, authority, hosts, way, &client).await {
-            Err(Failure::AccountUnknown) => {
-                tracing::warn!(directory = %authority.directory, "our account is unknown there; another is made");
-                forget(parts, authority).await?;
-                one(parts, authority, hosts, way, &client).await
+        let (mut times, mut forgotten) = (0, false);
+        loop {
+            times += 1;
+            match one(parts, authority, hosts, way, &client).await {
+                Err(Failure::AccountUnknown) if !forgotten => {
+                    tracing::warn!(directory = %authority.directory, "our account is unknown there; another is made");
+                    forget(parts, authority).await?;
+                    forgotten = true;
+                }
+                Err(Failure::BadNonce) if times < TIMES => {
+                    tracing::debug!("the authority refused its own nonces; it is ordered again");
+                }
+                done => return done,
             }
-            done => done,
         }
     };
     let done = tokio::time::timeout(LONGEST, work).await;
@@ -124,7 +153,7 @@ async fn within(
                 why,
                 retry_after: told.retry_after(),
             },
-            Failure::Unproved { .. } | Failure::AccountUnknown => failure,
+            Failure::Unproved { .. } | Failure::AccountUnknown | Failure::BadNonce => failure,
         })
 }
 
@@ -136,7 +165,7 @@ async fn one(
     client: &Client,
 ) -> Result<Secret, Failure> {
     let account = account(parts, authority, client).await?;
-    let mut order = ordered(&account, hosts).await?;
+    let mut order = ordered(parts, authority, hosts, &account, &client.told()).await?;
     // Answered until the authority has looked at all of them.
     let answered = prove(parts, &mut order, way).await?;
     let policy = RetryPolicy::new().timeout(LONGEST_LOOK);
@@ -162,9 +191,38 @@ async fn one(
     Ok(Secret::new(bytes))
 }
 
-async fn ordered(account: &Account, hosts: &[HostPattern]) -> Result<Order, Failure> {
+/// Orders, and says which certificate is to be replaced where the authority wants to know (RFC 9773
+/// section 5). It may not like that, such as where it thinks that one replaced already, or where
+/// another account had it issued: then it is ordered as if there were none.
+async fn ordered(
+    parts: &Parts,
+    authority: &Authority,
+    hosts: &[HostPattern],
+    account: &Account,
+    told: &Told,
+) -> Result<Order, Failure> {
     let names = hosts.iter().map(|host| Identifier::Dns(host.to_string()));
     let names: Vec<Identifier> = names.collect();
+    let served = parts.store.issued(authority, hosts);
+    if let Some(replaced) = served.and_then(|(_, leaf)| identifier(&leaf)) {
+        let asked = NewOrder::new(&names).replaces(replaced);
+        match account.new_order(&asked).await {
+            Ok(order) => return Ok(order),
+            Err(Error::Unsupported(_)) => {}
+            Err(fault) => {
+                let told = told.takes_requests();
+                let failure = Failure::from(fault);
+                let ours = matches!(failure, Failure::AccountUnknown | Failure::BadNonce);
+                if !told || ours {
+                    return Err(failure);
+                }
+                tracing::warn!(
+                    "the authority takes no order that names the certificate to be replaced; it \
+                     is ordered without: {failure}"
+                );
+            }
+        }
+    }
     Ok(account.new_order(&NewOrder::new(&names)).await?)
 }
 
@@ -221,12 +279,25 @@ async fn unproved(order: &mut Order, way: Way, fault: Option<Error>) -> Failure 
         };
         let mut errors = state.challenges.iter().filter_map(|one| one.error.as_ref());
         if let Some(error) = errors.next() {
-            let why = error.to_string();
+            let why = bounded(error.to_string());
             return Failure::Unproved { way, host, why };
         }
     }
     match fault {
         Some(fault) => fault.into(),
         None => Failure::other("the authority says that the order is invalid".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_cut_where_nobody_reads_on() {
+        assert_eq!(bounded("as it is".to_owned()), "as it is");
+        let long = bounded("ä".repeat(1 << 20));
+        assert_eq!(long.chars().count(), LONGEST_TOLD + 1);
+        assert!(long.ends_with("ä…"));
     }
 }

@@ -4,6 +4,7 @@ use super::pair::{self, Fault, Pair, Problem};
 use super::{Authority, Certificate, HostPattern, Origin, issued};
 use crate::types::{Clock, Host, Secret, Timestamp};
 use arc_swap::ArcSwap;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
@@ -226,13 +227,19 @@ impl Store {
         self.served.store(Arc::new(table));
     }
 
-    /// From when to when the certificate of an authority is good; `None` where none was issued.
+    /// From when to when the certificate of an authority is good, and the certificate itself;
+    /// `None` where none was issued.
     #[must_use]
-    pub fn life(&self, authority: &Authority, hosts: &[HostPattern]) -> Option<Life> {
+    pub fn issued(
+        &self,
+        authority: &Authority,
+        hosts: &[HostPattern],
+    ) -> Option<(Life, CertificateDer<'static>)> {
         let served = self.served.load();
         let mut entries = served.entries.iter();
         let entry = entries.find(|entry| is_asked_of(&entry.certificate, authority, hosts))?;
-        (!entry.pair.stands_in).then(|| life(&entry.pair))
+        let pair = (!entry.pair.stands_in).then_some(&entry.pair)?;
+        Some((life(pair), pair.key.cert.first()?.clone()))
     }
 
     /// What is served for a host name, as a client says it in SNI.

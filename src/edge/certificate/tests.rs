@@ -314,7 +314,7 @@ fn what_was_issued_is_served_where_it_fits_and_is_there_after_a_restart() {
     let (store, _) = Store::load(std::slice::from_ref(&wanted), clock.clone()).unwrap();
     let first = leaf(&store, "a.example.com").unwrap();
     assert!(store.list()[0].stands_in && store.list()[0].origin == "acme");
-    assert_eq!(store.life(&authority, &wanted.hosts), None);
+    assert_eq!(store.issued(&authority, &wanted.hosts), None);
 
     let good = dated(&["a.example.com", "b.example.com"]);
     let other = dated(&["a.example.com", "b.example.com"]);
@@ -362,7 +362,8 @@ fn what_was_issued_is_served_where_it_fits_and_is_there_after_a_restart() {
     clock.0.store(IN_2032, std::sync::atomic::Ordering::Relaxed);
     let (store, warnings) = Store::load(std::slice::from_ref(&wanted), clock.clone()).unwrap();
     assert_eq!(leaf(&store, "a.example.com").unwrap(), second);
-    assert_eq!(store.life(&authority, &wanted.hosts), Some(life));
+    let (served, shown) = store.issued(&authority, &wanted.hosts).unwrap();
+    assert_eq!((served, shown.to_vec()), (life, second));
     assert_eq!(warnings.len(), 1);
     std::fs::write(authority.certificate_file(&wanted.hosts), "half of it").unwrap();
     let (store, _) = Store::load(&[wanted], clock).unwrap();

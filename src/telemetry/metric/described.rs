@@ -83,6 +83,11 @@ const DESCRIBED: &[(Kind, &str, &str)] = &[
     ),
     (
         Counter,
+        "hubgate_certificate_windows_total",
+        "Questions to an authority when it wants a certificate renewed, by hosts and outcome",
+    ),
+    (
+        Counter,
         "hubgate_conflicting_deliveries_total",
         "Deliveries whose hook had sent their GUID with another body before, by route",
     ),
