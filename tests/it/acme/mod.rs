@@ -1,10 +1,16 @@
 //! Certificates that an authority issues: asked for, served, renewed, kept, and what happens where
 //! that does not work.
 
+mod away;
 mod pebble;
+mod relay;
+mod strangers;
+mod turned;
+mod windows;
 
 use crate::harness::{Gate, Site, eventually};
 use pebble::{Pebble, Ports};
+use relay::Relay;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
@@ -463,4 +469,40 @@ async fn a_reload_adds_changes_and_removes() {
     // What was issued is there still.
     reload(&certificate(&HOSTS, &pebble.keys("")));
     assert_eq!(leaf(&gate, &root, HOSTS[0]).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_refuses_good_nonces_is_asked_again() {
+    for (doors, reused) in [(Doors::Both, 0), (Doors::TlsOnly, 0), (Doors::Both, 100)] {
+        let (site, ports) = (Site::new(), Ports::vacant().await);
+        let Some(mut pebble) = Pebble::start(ports, "").await else {
+            return;
+        };
+        pebble.stop();
+        pebble.reused = reused;
+        pebble.again().await;
+        let relay = Relay::start(&pebble).await;
+        let keys = certificate(&HOSTS, &relay.keys());
+        configure(&site, ports, doors, &keys, "127.0.0.0/8");
+        let gate = site.start().await;
+        issued(&site).await;
+        let root = pebble.root().await;
+        let first = leaf(&gate, &root, HOSTS[0]).await;
+        // With so many requests some are refused.
+        let mut renewed = 0;
+        while renewed < 3 || relay.book().refused_nonces < 3 {
+            let done = renew(&site, &[]);
+            assert!(done.status.success(), "{done:?} {}", site.log());
+            renewed += 1;
+        }
+        assert_ne!(leaf(&gate, &root, HOSTS[0]).await, first);
+        // Whether it looked in each order, or remembered.
+        let log = pebble.log();
+        let looks = log.matches("Pulled a task from the Tasks queue").count();
+        if reused == 0 {
+            assert!(looks >= HOSTS.len() * (1 + renewed), "{looks} {log}");
+        } else {
+            assert!(looks < HOSTS.len() * (1 + renewed), "{looks} {log}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! An authority: Let's Encrypt's own test server, Pebble, with a name server for it. It refuses a
-//! good nonce now and then, and does not look again at every name that it saw, as it does by itself.
+//! An authority: Let's Encrypt's own test server, Pebble, with a name server for it. It refuses one
+//! good nonce in five, and looks at every name in every order.
 
 use crate::harness::{eventually, private, skipped, vacant};
 use crate::world::Authority;
@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
+
+/// How many good nonces of a hundred it refuses.
+const REFUSED_NONCES: &str = "20";
 
 /// Where the gate is to be: the authority finds every name at this address.
 #[derive(Clone, Copy)]
@@ -32,7 +35,10 @@ pub struct Pebble {
     running: Vec<Child>,
     ports: Ports,
     own: Authority,
-    more: String,
+    /// More keys of its configuration.
+    pub more: String,
+    /// How many names of a hundred that it saw it does not look at again.
+    pub reused: u8,
 }
 
 impl Pebble {
@@ -52,6 +58,7 @@ impl Pebble {
             ports,
             own: Authority::new("Pebble's own CA"),
             more: more.to_owned(),
+            reused: 0,
         };
         let names = [
             pebble.api.ip().to_string(),
@@ -104,6 +111,8 @@ impl Pebble {
             .arg(&file)
             .args(["-dnsserver", &names.to_string()])
             .env("PEBBLE_VA_NOSLEEP", "1")
+            .env("PEBBLE_WFE_NONCEREJECT", REFUSED_NONCES)
+            .env("PEBBLE_AUTHZREUSE", self.reused.to_string())
             .stdout(Stdio::from(log().unwrap()))
             .stderr(Stdio::from(log().unwrap()));
         self.running = vec![resolver.spawn().unwrap(), pebble.spawn().unwrap()];
@@ -138,6 +147,15 @@ impl Pebble {
         self.path("ca.pem")
     }
 
+    /// The same, to issue more.
+    pub fn own(&self) -> &Authority {
+        &self.own
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.api
+    }
+
     pub fn directory(&self) -> String {
         format!("https://{}/dir", self.api)
     }
@@ -165,7 +183,7 @@ impl Pebble {
     }
 }
 
-fn acme(directory: &str, ca: &Path, more: &str) -> String {
+pub fn acme(directory: &str, ca: &Path, more: &str) -> String {
     let ca = ca.display();
     format!(
         "acme = {{ directory = \"{directory}\", contact = \"net@example.com\", ca = \"{ca}\"{more} }}"
