@@ -37,6 +37,12 @@ impl World {
         }
     }
 
+    /// Removes what authorities issued once and nobody can use any more.
+    pub(super) fn tidy(&self, config: &Config) {
+        let place = config.gateway.state_dir.join("acme");
+        certificate::tidy(&place, &config.certificates, self.clock.now());
+    }
+
     pub(super) fn served(&self) -> Vec<Certificate> {
         let keepers = self.acme.keepers();
         let served = self.certificates.list().into_iter();

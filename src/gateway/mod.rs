@@ -299,6 +299,7 @@ impl Gateway {
         let held = self.world.bench.apps.load_full();
         held.watch(tasks, &self.world.entropy);
         self.world.recover();
+        self.world.tidy(&self.world.config.load());
         self.world.certify();
         let (store, stop) = (self.world.certificates.clone(), tasks.stopping());
         tasks.supervise("certificates", move || {

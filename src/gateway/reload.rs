@@ -110,6 +110,7 @@ impl World {
         if !waiting.is_empty() {
             said.push_str(&format!("; needs a restart: {}", waiting.join(", ")));
         }
+        self.tidy(&config);
         self.config.store(Arc::new(config));
         Ok((fresh, said))
     }

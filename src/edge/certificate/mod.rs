@@ -8,7 +8,7 @@ mod pair;
 mod store;
 
 pub use authority::{Authority, Binding};
-pub use issued::KeepError;
+pub use issued::{KeepError, tidy};
 pub use pair::{Fault, Problem};
 pub use store::{Life, Served, Store, Warning};
 

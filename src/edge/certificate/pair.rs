@@ -143,6 +143,13 @@ pub(super) fn issued(bytes: &Secret, hosts: &[HostPattern]) -> Result<Pair, Prob
     Ok(pair)
 }
 
+/// When the first certificate among these ends; none where there is none.
+pub(super) fn ends(bytes: &Secret) -> Option<Timestamp> {
+    let leaf = CertificateDer::pem_slice_iter(bytes.expose()).next()?;
+    let particulars = particulars(&leaf.ok()?).ok()?;
+    Some(particulars.not_after)
+}
+
 /// Whether a pair is good for these hosts, and now.
 pub(super) fn is_good_for(pair: &Pair, hosts: &[HostPattern], now: Timestamp) -> bool {
     let leaf = pair.key.cert.first();

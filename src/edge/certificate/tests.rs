@@ -388,3 +388,50 @@ fn what_is_kept_is_told_apart_by_directory_and_hosts_in_any_order() {
     assert_ne!(one.account_file(), other.account_file());
     assert!(!one.is_same(&other) && one.is_same(&one.clone()));
 }
+
+#[test]
+fn what_nobody_wants_goes_a_month_after_its_end() {
+    const LATER_BY_29_DAYS: i64 = 1_927_497_600_000;
+    const LATER_BY_31_DAYS: i64 = 1_927_670_400_000;
+    let dir = tempfile::tempdir().unwrap();
+    let authority = authority(dir.path());
+    let wanted = issued_by(&authority, &["a.example.com"]);
+    let place = &authority.place;
+    std::fs::create_dir(place).unwrap();
+    // Good until 2031 begins.
+    let made = dated(&["a.example.com", "b.example.com"]);
+    let text = format!("{}{}", made.key, made.chain);
+    let file = |hosts: &[&str]| {
+        let hosts: Vec<HostPattern> = hosts.iter().map(|host| pattern(host)).collect();
+        authority.certificate_file(&hosts)
+    };
+    let unwanted = file(&["b.example.com"]);
+    let mut foreign = authority.clone();
+    foreign.directory = "https://other.example/directory".parse().unwrap();
+    let elsewhere = foreign.certificate_file(&wanted.hosts);
+    let broken = file(&["c.example.com"]);
+    let links = file(&["d.example.com"]);
+    let kept = [
+        file(&["a.example.com"]),
+        authority.account_file(),
+        place.join("notes.pem"),
+        place.join("-0123456789abcdef.pem"),
+        place.join("b.example.com-0123456789ABCDEF.pem"),
+        place.join("b.example.com-0123456789abcdef.pem.bak"),
+    ];
+    for path in kept.iter().chain([&unwanted, &elsewhere]) {
+        std::fs::write(path, &text).unwrap();
+    }
+    std::fs::write(&broken, "half of it").unwrap();
+    std::os::unix::fs::symlink(place.join("notes.pem"), &links).unwrap();
+    let now = Timestamp::from_millis;
+    tidy(place, std::slice::from_ref(&wanted), now(LATER_BY_29_DAYS));
+    assert!(unwanted.exists() && elsewhere.exists());
+    tidy(place, &[wanted], now(LATER_BY_31_DAYS));
+    assert!(!unwanted.exists() && !elsewhere.exists());
+    for path in kept.iter().chain([&broken, &links]) {
+        assert!(path.exists(), "{}", path.display());
+    }
+    // Where none was ever issued there is nothing to do.
+    tidy(&dir.path().join("none"), &[], now(LATER_BY_31_DAYS));
+}

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use turned::{Bench, hours};
 
 const HOSTS: [&str; 2] = ["hooks.example.com", "ghe.example.com"];
 
@@ -505,4 +506,40 @@ async fn an_authority_that_refuses_good_nonces_is_asked_again() {
             assert!(looks < HOSTS.len() * (1 + renewed), "{looks} {log}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_wants_any_more_goes_a_month_after_its_end() {
+    // Ten days.
+    let life = ",\"certificateValidityPeriod\":864000";
+    let Some(mut bench) = Bench::open(life, |_| ()).await else {
+        return;
+    };
+    bench.once(|one| one["stands_in"] == false).await;
+    let kept = |bench: &Bench| {
+        let entries = std::fs::read_dir(bench.site.path("state/acme")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let (accounts, certificates): (Vec<_>, Vec<_>) =
+            names.partition(|name| name.starts_with("account-"));
+        (accounts.len(), certificates.len())
+    };
+    let reload = |bench: &Bench| {
+        let socket = bench.site.path("admin.sock");
+        let words = ["reload", "--socket", socket.to_str().unwrap()];
+        let out = bench.site.hubgate(&words);
+        assert!(out.status.success(), "{out:?}");
+    };
+    let own = certificate(&HOSTS, "self_signed = true");
+    configure(&bench.site, bench.ports, Doors::Both, &own, "127.0.0.0/8");
+    reload(&bench);
+    bench.turn(hours(39 * 24));
+    reload(&bench);
+    assert_eq!(kept(&bench), (1, 1));
+    bench.turn(hours(2 * 24));
+    reload(&bench);
+    assert_eq!(kept(&bench), (1, 0));
+    let logged = bench.logged("a certificate was removed");
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    let file = logged[0]["file"].as_str().unwrap();
+    assert!(file.contains("/state/acme/ghe.example.com-"), "{file}");
 }

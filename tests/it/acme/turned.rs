@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 pub struct Bench {
     pub site: Site,
+    pub ports: Ports,
     pub pebble: Pebble,
     pub relay: Relay,
     pub gate: Gate,
@@ -33,6 +34,7 @@ impl Bench {
         let gate = site.start_turned(&clock).await?;
         Some(Self {
             site,
+            ports,
             pebble,
             relay,
             gate,
