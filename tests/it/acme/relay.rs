@@ -13,7 +13,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -138,7 +137,7 @@ impl Relay {
                     };
                     let service = hyper::service::service_fn(move |request| {
                         let inner = inner.clone();
-                        async move { Ok::<_, Infallible>(inner.answer(request).await) }
+                        async move { inner.answer(request).await }
                     });
                     let server = hyper::server::conn::http1::Builder::new();
                     drop(server.serve_connection(TokioIo::new(stream), service).await);
@@ -171,7 +170,8 @@ impl Drop for Relay {
 }
 
 impl Inner {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    /// Where Pebble is away, the connection ends without an answer.
+    async fn answer(&self, request: Request<Incoming>) -> reqwest::Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let path = head.uri.path().to_owned();
@@ -184,7 +184,7 @@ impl Inner {
             };
             book.asked.push(question);
             let answer = book.windows.get(name).or(book.window.as_ref()).cloned();
-            return given(answer.expect("it was not offered"));
+            return Ok(given(answer.expect("it was not offered")));
         }
         let mut replaced = None;
         if path == NEW_ORDER {
@@ -196,7 +196,7 @@ impl Inner {
             };
             book.orders.push(order);
             if let Some(refusal) = book.refusal.clone() {
-                return given(refusal);
+                return Ok(given(refusal));
             }
         }
         let url = format!("https://{}{}", self.pebble, head.uri);
@@ -204,11 +204,9 @@ impl Inner {
         // It makes its addresses of this, and so all of them lead here.
         headers.insert(HOST, self.address.to_string().parse().unwrap());
         let asked = self.client.request(head.method, url).headers(headers);
-        let Ok(answer) = asked.body(body).send().await else {
-            return given(Answer::new(502, "the authority is away"));
-        };
+        let answer = asked.body(body).send().await?;
         let (status, mut headers) = (answer.status(), answer.headers().clone());
-        let mut bytes = answer.bytes().await.unwrap();
+        let mut bytes = answer.bytes().await?;
         {
             let mut book = self.book.lock().unwrap();
             if let Ok(mut told) = serde_json::from_slice::<Value>(&bytes) {
@@ -230,7 +228,7 @@ impl Inner {
         let mut response = Response::new(Full::new(bytes));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
-        response
+        Ok(response)
     }
 }
 

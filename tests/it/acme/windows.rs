@@ -235,3 +235,29 @@ async fn an_authority_that_wants_to_be_left_alone_is() {
     let at: Vec<Timestamp> = book.orders.iter().map(|order| order.at).collect();
     assert!(at[1] >= next && at[1] < again && at[2] >= again, "{at:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_wants_every_certificate_renewed_at_once_is_asked_less_and_less() {
+    let always = |book: &mut super::relay::Book| book.window = Some(window(-2, -1, ""));
+    let Some(mut bench) = Bench::open("", always).await else {
+        return;
+    };
+    for _ in 0..36 {
+        let told = |one: &Value| one["window"].is_object();
+        bench
+            .once(|one| told(one) && moment(&one["next_attempt"]) > bench.now())
+            .await;
+        bench.turn(jiff::SignedDuration::from_mins(10));
+    }
+    // After 0, 1, 3, 7, 15, 31, 63, 127 and 255 minutes at the earliest, in six hours.
+    let issued = bench.logged("a certificate was issued");
+    assert!((5..=9).contains(&issued.len()), "{issued:?}");
+    for (number, pair) in issued.windows(2).enumerate() {
+        let pause = moment(&pair[1]["timestamp"]).duration_since(moment(&pair[0]["timestamp"]));
+        assert!(
+            pause.as_secs() >= 60 << number,
+            "{number}: {pause} {pair:?}"
+        );
+        assert_eq!(pair[1]["due"], "authority");
+    }
+}
