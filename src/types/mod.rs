@@ -3,6 +3,7 @@
 
 mod address;
 mod app;
+mod cause;
 mod clock;
 mod event;
 mod host;
@@ -16,6 +17,7 @@ mod secret;
 
 pub use address::ClientAddr;
 pub use app::{AppId, InstallationId, Owner};
+pub use cause::with_causes;
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
 pub use event::{Action, EventName, EventPattern};
 pub use host::{Host, RouteKey};

@@ -2,7 +2,7 @@
 
 use super::Parts;
 use super::client::Client;
-use super::order::Failure;
+use super::failure::Failure;
 use crate::edge::certificate::{Authority, Binding, issued};
 use crate::types::Secret;
 use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};

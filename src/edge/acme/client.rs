@@ -3,6 +3,7 @@
 //! without a look at how much it is.
 
 use super::schedule::{LONGEST_ASKED, QUESTIONS_APART};
+use crate::types::with_causes;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -76,12 +77,13 @@ impl Client {
                 .iter()
                 .map(|root| reqwest::Certificate::from_der(root));
             let roots: Result<Vec<_>, _> = roots.collect();
-            builder = builder.tls_certs_only(roots.map_err(|fault| chain(&fault))?);
+            builder = builder.tls_certs_only(roots.map_err(|fault| with_causes(&fault))?);
         }
         let http = builder.build();
         Ok(Self {
-            http: http
-                .map_err(|fault| format!("cannot set up an HTTPS client: {}", chain(&fault)))?,
+            http: http.map_err(|fault| {
+                format!("cannot set up an HTTPS client: {}", with_causes(&fault))
+            })?,
             told: Arc::default(),
         })
     }
@@ -99,7 +101,7 @@ impl Client {
         let unanswered = |fault: reqwest::Error| {
             other(format!(
                 "cannot reach `{url}`: {}",
-                chain(&fault.without_url())
+                with_causes(&fault.without_url())
             ))
         };
         // It holds the bytes already and cannot fail.
@@ -181,21 +183,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .parse_timestamp(text)
         .ok()?;
     until.duration_since(jiff::Timestamp::now()).try_into().ok()
-}
-
-/// An error and all its causes: the outermost alone says only "error sending request".
-fn chain(failure: &dyn std::error::Error) -> String {
-    let mut text = failure.to_string();
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.ends_with(&told) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

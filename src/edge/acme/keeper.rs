@@ -2,8 +2,10 @@
 //! is served stays until something better was checked. Between orders the authority is asked when
 //! it wants it renewed.
 
-use super::order::{self, Failure};
-use super::window::{self, Told, Window};
+use super::failure::Failure;
+use super::order;
+use super::schedule::Window;
+use super::window::{self, Told};
 use super::{Parts, listed, schedule};
 use crate::edge::certificate::{Authority, HostPattern, Life};
 use crate::types::{Secret, Timestamp};

@@ -7,6 +7,7 @@
 mod account;
 mod challenge;
 mod client;
+mod failure;
 mod keeper;
 mod order;
 mod schedule;
@@ -15,7 +16,7 @@ mod window;
 pub use challenge::Challenges;
 pub(super) use challenge::PROTOCOL as CHALLENGE_PROTOCOL;
 pub use keeper::{Due, Keeper, Standing};
-pub use window::Window;
+pub use schedule::Window;
 
 use super::Listener;
 use super::certificate::{Certificate, HostPattern, Origin, Store};

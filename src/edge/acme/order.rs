@@ -3,6 +3,7 @@
 use super::account::{account, forget};
 use super::challenge::Answered;
 use super::client::{Client, Told};
+use super::failure::{Failure, bounded};
 use super::window::identifier;
 use super::{Parts, Way};
 use crate::edge::certificate::{Authority, HostPattern};
@@ -20,76 +21,9 @@ const LONGEST_ISSUE: Duration = Duration::from_secs(60);
 /// One try by one way, whatever happens.
 const LONGEST: Duration = Duration::from_secs(240);
 
-/// Of what an authority says of a failure; nobody reads more.
-const LONGEST_TOLD: usize = 1000;
-
 /// How often an order is begun again whose requests were refused for the nonces that the authority
 /// gave, each three times: one that does not share them among its servers does that.
 const TIMES: u32 = 6;
-
-const BAD_NONCE: &str = "urn:ietf:params:acme:error:badNonce";
-const ACCOUNT_UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
-
-/// Why nothing was issued.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// The authority saw something else than what we show, or nothing.
-    #[error("{} for `{host}` failed: {why}", way.code())]
-    Unproved { way: Way, host: String, why: String },
-    /// The account is not known there.
-    #[error("the authority does not know our account")]
-    AccountUnknown,
-    /// It takes none of the nonces that it gives.
-    #[error("the authority refuses every nonce that it gave")]
-    BadNonce,
-    /// Everything else.
-    #[error("{why}")]
-    Other {
-        why: String,
-        retry_after: Option<Duration>,
-    },
-}
-
-impl Failure {
-    pub(super) const fn other(why: String) -> Self {
-        Self::Other {
-            why,
-            retry_after: None,
-        }
-    }
-
-    pub(super) const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Other { retry_after, .. } => *retry_after,
-            Self::Unproved { .. } | Self::AccountUnknown | Self::BadNonce => None,
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the library may add errors, and all others say what they are"
-    )]
-    fn from(fault: Error) -> Self {
-        match &fault {
-            Error::Api(problem) if problem.r#type.as_deref() == Some(ACCOUNT_UNKNOWN) => {
-                Self::AccountUnknown
-            }
-            Error::Api(problem) if problem.r#type.as_deref() == Some(BAD_NONCE) => Self::BadNonce,
-            _ => Self::other(bounded(fault.to_string())),
-        }
-    }
-}
-
-/// What an authority said, as far as anybody reads it.
-pub(super) fn bounded(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_TOLD) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
-}
 
 /// Has a certificate issued for these hosts; returns chain and key in PEM. Where one way of showing
 /// that a name leads here fails, the next is tried.
@@ -286,18 +220,5 @@ async fn unproved(order: &mut Order, way: Way, fault: Option<Error>) -> Failure 
     match fault {
         Some(fault) => fault.into(),
         None => Failure::other("the authority says that the order is invalid".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_told_is_cut_where_nobody_reads_on() {
-        assert_eq!(bounded("as it is".to_owned()), "as it is");
-        let long = bounded("ä".repeat(1 << 20));
-        assert_eq!(long.chars().count(), LONGEST_TOLD + 1);
-        assert!(long.ends_with("ä…"));
     }
 }

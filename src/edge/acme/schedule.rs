@@ -1,9 +1,9 @@
 //! When a certificate is asked for: pure arithmetic over time and chance.
 
-use super::window::Window;
 use crate::edge::certificate::Life;
 use crate::types::Timestamp;
 use std::time::Duration;
+use url::Url;
 
 /// After the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
@@ -19,6 +19,17 @@ const LEAST_QUESTIONS_APART: Duration = Duration::from_secs(60);
 const MOST_QUESTIONS_APART: Duration = Duration::from_secs(24 * 3600);
 /// Between two where the authority does not say, or offers no windows (section 4.3.3).
 pub(super) const QUESTIONS_APART: Duration = Duration::from_secs(6 * 3600);
+
+/// What the authority suggests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The earliest moment.
+    pub start: Timestamp,
+    /// The latest; always after `start`.
+    pub end: Timestamp,
+    /// A page that says why.
+    pub explanation: Option<Url>,
+}
 
 /// When a certificate is renewed: at two thirds of its life, and up to a thirtieth of it later, so
 /// that many that were issued together do not all come at once.

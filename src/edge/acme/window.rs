@@ -5,7 +5,8 @@
 use super::Parts;
 use super::account::account;
 use super::client::Client;
-use super::order::{Failure, bounded};
+use super::failure::{Failure, bounded};
+use super::schedule::Window;
 use crate::edge::certificate::Authority;
 use crate::types::Timestamp;
 use instant_acme::{CertificateIdentifier, Error, RenewalInfo};
@@ -17,17 +18,6 @@ use url::Url;
 const LONGEST: Duration = Duration::from_secs(60);
 /// More of an address than this is nothing that anybody would open.
 const LONGEST_ADDRESS: usize = 1024;
-
-/// What the authority suggests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// The earliest moment.
-    pub start: Timestamp,
-    /// The latest; always after `start`.
-    pub end: Timestamp,
-    /// A page that says why.
-    pub explanation: Option<Url>,
-}
 
 /// What became of the question.
 #[derive(Debug)]

@@ -6,11 +6,13 @@ mod authority;
 pub(super) mod issued;
 mod pair;
 mod store;
+mod tidy;
 
 pub use authority::{Authority, Binding};
-pub use issued::{KeepError, tidy};
+pub use issued::KeepError;
 pub use pair::{Fault, Problem};
 pub use store::{Life, Served, Store, Warning};
+pub use tidy::tidy;
 
 use crate::types::{Host, SecretSource};
 use std::path::PathBuf;

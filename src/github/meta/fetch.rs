@@ -1,5 +1,6 @@
 //! One conditional GET with every bound that it needs: time, size, redirects.
 
+use crate::types::with_causes;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -61,7 +62,7 @@ impl Fetcher {
     pub(super) async fn fetch(&self, etag: Option<&str>) -> Result<Answer, FetchError> {
         let unanswered = |failure: reqwest::Error| FetchError::Unanswered {
             url: self.url.to_string(),
-            why: chain(&failure.without_url()),
+            why: with_causes(&failure.without_url()),
         };
         let mut request = self.client().await?.get(self.url.clone());
         let etag = etag.and_then(|etag| http::HeaderValue::from_str(etag).ok());
@@ -111,7 +112,7 @@ impl Fetcher {
                     .timeout(LONGEST)
                     .pool_max_idle_per_host(0)
                     .build()
-                    .map_err(|failure| FetchError::Client(chain(&failure)))
+                    .map_err(|failure| FetchError::Client(with_causes(&failure)))
             })
             .await
     }
@@ -127,21 +128,6 @@ fn same_origin(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Ac
     } else {
         attempt.error("it redirects to another host")
     }
-}
-
-/// An error and all its causes: the outermost alone says only "error sending request".
-fn chain(failure: &dyn std::error::Error) -> String {
-    let mut text = failure.to_string();
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.ends_with(&told) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// From the connection to the last byte.
