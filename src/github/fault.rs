@@ -1,6 +1,6 @@
 //! Why GitHub did not do what it was asked, told apart by what can be done about it.
 
-use crate::types::Timestamp;
+use crate::types::{Timestamp, with_causes};
 use http::{HeaderMap, StatusCode};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -74,17 +74,7 @@ impl Fault {
         if failure.is_timeout() {
             return Self::TimedOut;
         }
-        let failure = failure.without_url();
-        let mut why = failure.to_string();
-        let mut cause = std::error::Error::source(&failure);
-        while let Some(error) = cause {
-            let told = error.to_string();
-            if !why.ends_with(&told) {
-                why.push_str(": ");
-                why.push_str(&told);
-            }
-            cause = error.source();
-        }
+        let why = with_causes(&failure.without_url());
         Self::Unreachable { why }
     }
 
