@@ -43,6 +43,12 @@ impl App {
         self.client.site()
     }
 
+    /// Whether it is the App of this number on this server.
+    pub(super) fn is(&self, id: AppId, site: &Site) -> bool {
+        let own = self.site();
+        self.id == id && own.web == site.web && own.product == site.product
+    }
+
     /// The client of its server.
     #[must_use]
     pub const fn client(&self) -> &Client {

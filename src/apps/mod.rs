@@ -114,10 +114,20 @@ impl Apps {
     /// What is known of an App, where it is the same one on the same server.
     fn memory(&self, setting: &Settings) -> Option<Arc<Memory>> {
         let app = self.0.get(&setting.name)?;
-        let same = app.id == setting.id
-            && app.site().web == setting.site.web
-            && app.site().product == setting.site.product;
+        let same = app.is(setting.id, &setting.site);
         same.then(|| Arc::clone(&app.memory))
+    }
+
+    /// Those that are not here any more, or another App by the same name.
+    pub fn gone<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = &'a Arc<App>> {
+        self.iter().filter(|app| !now.has(app))
+    }
+
+    /// Whether an App is here, as the same one on the same server.
+    #[must_use]
+    pub fn has(&self, app: &App) -> bool {
+        let here = self.app(&app.name);
+        here.is_some_and(|here| here.is(app.id, app.site()))
     }
 
     /// The App of this name.

@@ -170,7 +170,14 @@ impl Tokens {
         self.end(|_| true, within).await;
     }
 
-    async fn end(&self, which: impl Fn(&Need) -> bool + Send, within: Duration) {
+    /// Forgets what is of these Apps, and gives it away unrevoked: by these names there may be
+    /// others now, at other hosts.
+    #[must_use]
+    pub fn give_up(&self, apps: &HashSet<Name>) -> Vec<(Name, Arc<Held>)> {
+        self.take_out(|need| apps.contains(&need.app))
+    }
+
+    fn take_out(&self, which: impl Fn(&Need) -> bool) -> Vec<(Name, Arc<Held>)> {
         let mut ended = Vec::new();
         for (need, entry) in &self.0.held {
             if which(&need) {
@@ -179,6 +186,11 @@ impl Tokens {
                 ended.extend(entry.token.swap(None).map(|held| (need.app.clone(), held)));
             }
         }
+        ended
+    }
+
+    async fn end(&self, which: impl Fn(&Need) -> bool + Send, within: Duration) {
+        let ended = self.take_out(which);
         let revoked = futures_util::stream::iter(ended).for_each_concurrent(
             REVOKED_AT_ONCE,
             |(app, held)| async move {

@@ -7,7 +7,7 @@ use super::translation::{Translation, optional};
 use crate::edge::Listener;
 use crate::edge::acme::Way;
 use crate::edge::certificate::{Authority, Binding, Certificate, Origin};
-use crate::types::Host;
+use crate::types::{Host, SecretSource};
 use std::path::Path;
 use url::Url;
 
@@ -123,7 +123,8 @@ impl Translation<'_> {
         }
         Some(Binding {
             kid: kid.filter(fit)?.clone(),
-            key: secret.source,
+            // So that another key in the same file is another one.
+            key: SecretSource::Held(secret.value),
         })
     }
 

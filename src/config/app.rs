@@ -7,7 +7,7 @@ use super::layers::Layers;
 use super::mistake::shown;
 use super::translation::{Taken, Translation, optional};
 use crate::apps;
-use crate::types::{AppId, Secret};
+use crate::types::AppId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ impl Translation<'_> {
             let id = self.app_id(&key.child("id"), app);
             let keys = self.held(&key.child("keys"), app.keys.as_ref(), signer);
             let secret = app.webhook_secret.as_ref();
-            let secret = secret.map(|text| self.hook_secret(&key.child("webhook_secret"), text));
+            let secret = secret.map(|text| self.held_secret(&key.child("webhook_secret"), text));
             if let (Some(site), Some(id)) = (&site, id) {
                 let word = format!("{id} at {}", site.name);
                 numbers.take(self, &key.child("id"), &word);
@@ -144,16 +144,5 @@ impl Translation<'_> {
             }
         }
         (keys.len() == list.len()).then_some(keys)
-    }
-
-    fn hook_secret(&mut self, key: &Key, text: &str) -> Option<Secret> {
-        let source = self.long_secret(key, text)?;
-        match source.read() {
-            Ok(value) => Some(value),
-            Err(why) => {
-                self.wrong(key, why.to_string());
-                None
-            }
-        }
     }
 }

@@ -5,7 +5,7 @@ use super::file::{Engine, Format};
 use super::layers::Layers;
 use super::mistake::{did_you_mean, shown};
 use super::translation::{Translation, hours, seconds};
-use crate::types::ByteSize;
+use crate::types::{ByteSize, SecretSource};
 use crate::{admin, spool, telemetry};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -73,7 +73,7 @@ impl Translation<'_> {
             self.wrong(&key, text);
         }
         let (token_key, token) = section.key("token", |s| &s.token);
-        let source = token.and_then(|token| self.long_secret(&token_key, token));
+        let source = token.and_then(|token| self.held_secret(&token_key, token));
         let (key, address) = section.key("address", |s| &s.address);
         let address = address.and_then(|address| self.socket_address(&key, address));
         if address.is_some_and(|address| !address.ip().to_canonical().is_loopback())
@@ -86,7 +86,7 @@ impl Translation<'_> {
         admin::Settings {
             socket,
             address,
-            token: source,
+            token: source.map(SecretSource::Held),
         }
     }
 

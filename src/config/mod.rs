@@ -20,6 +20,7 @@ mod mistakes;
 mod pem;
 mod profile;
 mod publish;
+mod restart;
 mod schema;
 mod secret;
 mod source;
@@ -35,7 +36,7 @@ pub use mistake::Mistake;
 pub use mistakes::Mistakes;
 pub use schema::schema;
 
-use crate::types::{Name, SecretSource};
+use crate::types::Name;
 use crate::{
     admin, apps, edge, github as hub, publish as service, spool, telemetry, webhook as hook,
 };
@@ -116,14 +117,19 @@ impl Config {
     /// # Errors
     /// All that is wrong with them, at once.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
-        Self::load_with(path, &Environment::of_process())
+        Self::load_with(path, &Environment::of_process(), None)
     }
 
-    fn load_with(path: &Path, environment: &Environment) -> Result<Self, Mistakes> {
+    /// With another state directory than the one that it names.
+    fn load_with(
+        path: &Path,
+        environment: &Environment,
+        state_dir: Option<&Path>,
+    ) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
         let secrets = environment.secrets_directory();
         match Layers::read(path, environment, &mut mistakes) {
-            Ok(layers) => Self::translate(&layers, environment, secrets, mistakes),
+            Ok(layers) => Self::translate(&layers, environment, (secrets, state_dir), mistakes),
             Err(()) => Err(mistakes.in_order()),
         }
     }
@@ -137,7 +143,7 @@ impl Config {
         let environment = Environment::of_process();
         let mut mistakes = Mistakes::default();
         match Layers::of_text(text, base, &mut mistakes) {
-            Ok(layers) => Self::translate(&layers, &environment, base.to_owned(), mistakes),
+            Ok(layers) => Self::translate(&layers, &environment, (base.to_owned(), None), mistakes),
             Err(()) => Err(mistakes.in_order()),
         }
     }
@@ -145,7 +151,7 @@ impl Config {
     fn translate(
         layers: &Layers,
         environment: &Environment,
-        secrets: PathBuf,
+        (secrets, state_dir): (PathBuf, Option<&Path>),
         mistakes: Mistakes,
     ) -> Result<Self, Mistakes> {
         let mut translation = Translation {
@@ -155,7 +161,10 @@ impl Config {
             secrets,
             policies: Vec::new(),
         };
-        let gateway = translation.gateway(layers);
+        let mut gateway = translation.gateway(layers);
+        if let Some(state_dir) = state_dir {
+            state_dir.clone_into(&mut gateway.state_dir);
+        }
         let listeners = translation.listeners(layers);
         let certificates = translation.certificate_list(layers, &gateway.state_dir);
         let mut sources = translation.source_list(layers);
@@ -232,46 +241,6 @@ impl Config {
                 .map(ToString::to_string)
                 .collect(),
         })
-    }
-
-    /// Which settings differ in `new` that only a restart can change, by key; what is not named
-    /// can be reloaded.
-    #[must_use]
-    pub fn restart_needed(&self, new: &Self) -> Vec<String> {
-        [
-            (
-                "gateway.state_dir",
-                self.gateway.state_dir == new.gateway.state_dir,
-            ),
-            (
-                "gateway.workers",
-                self.gateway.workers == new.gateway.workers,
-            ),
-            ("listen", self.listeners == new.listeners),
-            ("spool.keep", self.spool.keep == new.spool.keep),
-            ("spool.max_size", self.spool.max_size == new.spool.max_size),
-            ("admin.socket", self.admin.socket == new.admin.socket),
-            ("admin.address", self.admin.address == new.admin.address),
-            (
-                "admin.token",
-                is_same(self.admin.token.as_ref(), new.admin.token.as_ref()),
-            ),
-        ]
-        .into_iter()
-        .filter(|(_, same)| !same)
-        .map(|(key, _)| key.to_owned())
-        .collect()
-    }
-}
-
-fn is_same(one: Option<&SecretSource>, other: Option<&SecretSource>) -> bool {
-    match (one, other) {
-        (None, None) => true,
-        (Some(SecretSource::File(one)), Some(SecretSource::File(other))) => one == other,
-        (Some(SecretSource::Held(one)), Some(SecretSource::Held(other))) => {
-            one.expose() == other.expose()
-        }
-        _ => false,
     }
 }
 

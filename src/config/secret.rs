@@ -43,6 +43,15 @@ impl Translation<'_> {
 
     /// A secret that is a password of sorts, with a warning where it is short.
     pub(super) fn long_secret(&mut self, key: &Key, text: &str) -> Option<SecretSource> {
+        Some(self.long(key, text)?.source)
+    }
+
+    /// The same as it is now, whatever becomes of its file: a reload sees that it is another.
+    pub(super) fn held_secret(&mut self, key: &Key, text: &str) -> Option<Secret> {
+        Some(self.long(key, text)?.value)
+    }
+
+    fn long(&mut self, key: &Key, text: &str) -> Option<Found> {
         let found = self.secret(key, text)?;
         if found.value.expose().len() < SHORTEST_GOOD {
             self.warn(
@@ -50,7 +59,7 @@ impl Translation<'_> {
                 format!("the secret is shorter than {SHORTEST_GOOD} bytes and can be guessed"),
             );
         }
-        Some(found.source)
+        Some(found)
     }
 
     fn source(&self, key: &Key, text: &str) -> Result<SecretSource, String> {

@@ -6,6 +6,7 @@ mod callers;
 mod layers;
 mod mistakes;
 mod publish;
+mod restart;
 mod rules;
 mod secrets;
 mod shipped;
@@ -88,7 +89,7 @@ impl Place {
     }
 
     fn load(&self, environment: &Environment) -> Result<Config, Mistakes> {
-        Config::load_with(&self.path("hubgate.toml"), environment)
+        Config::load_with(&self.path("hubgate.toml"), environment, None)
     }
 }
 

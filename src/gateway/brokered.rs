@@ -126,6 +126,12 @@ impl Office {
         Ok(Some(self.people.get_or_init(|| opened).clone()))
     }
 
+    /// Whether people's tokens are sealed with another key than this configuration's.
+    pub(super) fn is_sealed_otherwise(&self, config: &Config) -> bool {
+        let open = self.people.get();
+        open.is_some_and(|people| people.place().key != config.app_place.key)
+    }
+
     /// The desk that is in force.
     pub(super) fn in_force(&self) -> Option<Arc<Desk>> {
         self.desk.load_full()
@@ -181,6 +187,31 @@ impl Office {
                 "not every token for looking could be revoked; they end within the hour"
             );
         }
+    }
+
+    /// Ends what was given out of Apps that were there before, and are gone or others now by the
+    /// same name: at once, so that no token is shown to another host, and by what they were.
+    pub(super) fn part_with(&self, before: &Apps) {
+        let now = self.apps.load_full();
+        let gone: Vec<Arc<apps::App>> = before.gone(&now).cloned().collect();
+        let names = gone.iter().map(|app| app.name().clone()).collect();
+        let ended = self.tokens.give_up(&names);
+        let keys = self.keys.clone();
+        self.tasks.spawn("token revocation", async move {
+            let each = ended.iter().filter_map(|(name, held)| {
+                let mut gone = gone.iter();
+                let app = gone.find(|app| app.name() == name)?;
+                Some(keys.revoke_by(app, &held.minted.token))
+            });
+            let looked = gone.iter().map(|app| app.close());
+            let all = async {
+                futures_util::future::join_all(each).await;
+                futures_util::future::join_all(looked).await;
+            };
+            if tokio::time::timeout(REVOKING, all).await.is_err() {
+                tracing::warn!("not every token of an App that is gone could be revoked");
+            }
+        });
     }
 
     /// From now on this desk is in force.
@@ -306,10 +337,18 @@ impl Mint for Keys {
         let mut minted = known.mint(owner, scope).await;
         // Its keys may have been changed while this was under way.
         if matches!(minted, Err(apps::Refusal::KeyRefused))
+            && self.apps.load().has(&known)
             && let Some(now) = self.apps.load().app(app).cloned()
             && !Arc::ptr_eq(&now, &known)
         {
             minted = now.mint(owner, scope).await;
+        }
+        // A token of an App that is another one by now is not for whoever asked.
+        if let Ok(found) = &minted
+            && !self.apps.load().has(&known)
+        {
+            drop(self.revoke_by(&known, &found.token).await);
+            minted = Err(apps::Refusal::NotGranted);
         }
         let told = minted.as_ref();
         let outcome = told.map_or_else(|why| refusal(why).code(), |_| "ok");
@@ -327,19 +366,23 @@ impl Mint for Keys {
         let Some(known) = known else {
             return Err(Refusal::NotGranted);
         };
-        let revoked = known.revoke(token).await;
-        let revoked = revoked.map_err(|fault| refusal(&apps::Refusal::from(fault)));
-        let outcome = revoked.as_ref().map_or_else(Refusal::code, |()| "ok");
-        let record = audit::Token {
-            token: Some(token::hashed(token)),
-            ..self.record(app, None, "revoked", outcome)
-        };
-        self.audit.record(Record::Token(record)).await;
-        revoked
+        self.revoke_by(&known, token).await
     }
 }
 
 impl Keys {
+    async fn revoke_by(&self, app: &apps::App, token: &Secret) -> Result<(), Refusal> {
+        let revoked = app.revoke(token).await;
+        let revoked = revoked.map_err(|fault| refusal(&apps::Refusal::from(fault)));
+        let outcome = revoked.as_ref().map_or_else(Refusal::code, |()| "ok");
+        let record = audit::Token {
+            token: Some(token::hashed(token)),
+            ..self.record(app.name(), None, "revoked", outcome)
+        };
+        self.audit.record(Record::Token(record)).await;
+        revoked
+    }
+
     async fn tell(
         &self,
         app: &Name,

@@ -29,16 +29,26 @@ const FIRST_LOOK: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_hours(6);
 
 /// What is known of the published routes beyond a reload.
-pub(super) type Memories = HashMap<RouteKey, Arc<Memory>>;
+pub(super) type Memories = HashMap<RouteKey, Remembered>;
 
-/// The memories of a configuration's routes: those of routes that were there go on.
+/// What is known of a route, and of which service.
+#[derive(Debug, Clone)]
+pub(super) struct Remembered {
+    service: Option<Url>,
+    pub(super) memory: Arc<Memory>,
+}
+
+/// The memories of a configuration's routes: those of routes that were there go on, unless another
+/// service stands behind them now. What one server calls by a number is something else at another.
 pub(super) fn memories<'a>(
     routes: impl IntoIterator<Item = &'a publish::Route>,
     old: &Memories,
 ) -> Memories {
     let memory = |route: &publish::Route| {
-        let memory = old.get(&route.key).cloned().unwrap_or_default();
-        (route.key.clone(), memory)
+        let service = route.places.first().map(|place| place.internal.clone());
+        let known = old.get(&route.key).filter(|old| old.service == service);
+        let memory = known.map(|known| known.memory.clone()).unwrap_or_default();
+        (route.key.clone(), Remembered { service, memory })
     };
     routes.into_iter().map(memory).collect()
 }
@@ -161,7 +171,7 @@ fn service(route: &publish::Route, surroundings: &Surroundings<'_>) -> Result<Se
         memory: surroundings
             .memories
             .get(&route.key)
-            .cloned()
+            .map(|known| known.memory.clone())
             .unwrap_or_default(),
         brokered: route
             .app

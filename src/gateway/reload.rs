@@ -3,9 +3,8 @@
 use super::world::{self, Built};
 use super::{World, listed, supervisor};
 use crate::apps::Apps;
-use crate::config::Config;
 use crate::gate::Snapshot;
-use crate::github::meta::Watcher;
+use crate::github::meta::{self, Watcher};
 use std::sync::{Arc, PoisonError};
 
 impl World {
@@ -64,16 +63,15 @@ impl World {
     fn replace(&self) -> Result<(Vec<Watcher>, String), String> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.file.as_ref().ok_or("it was not started from a file")?;
-        let config = Config::load(file).map_err(|mistakes| mistakes.to_string())?;
-        let old = self.config.load_full();
-        let waiting = old.restart_needed(&config);
+        let read = self.config.load().load_again(file);
+        let (config, mut waiting) = read.map_err(|mistakes| mistakes.to_string())?;
 
         let running = self.watchers.load_full();
         let (watchers, fresh) = world::watchers(&config, &running, &self.clock, &self.entropy);
         let targets = config.webhooks.iter().flat_map(|route| &route.to);
         let staff = self.dispatch.prepare(targets);
         let staff = staff.map_err(|faults| listed(&faults).to_string())?;
-        let held = self.bench.apps.load();
+        let held = self.bench.apps.load_full();
         let held = Apps::build(config.apps.clone(), &self.clock, Some(&held));
         let held = held.map_err(|fault| fault.to_string())?;
         let built = Built::new(
@@ -90,7 +88,8 @@ impl World {
         }
 
         self.entry.store(Arc::new(world::entry(&built.snapshot)));
-        self.bench.apps.store(Arc::new(held));
+        let before = self.bench.apps.swap(Arc::new(held));
+        self.office.part_with(&before);
         self.snapshot.store(Arc::new(built.snapshot));
         self.office.settle(&built.desk, &self.tasks);
         self.dispatch.apply(&staff);
@@ -107,6 +106,9 @@ impl World {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
+        if self.office.is_sealed_otherwise(&config) {
+            waiting.push("the credential `apps-key`, for people's tokens".to_owned());
+        }
         if !waiting.is_empty() {
             said.push_str(&format!("; needs a restart: {}", waiting.join(", ")));
         }
@@ -120,18 +122,28 @@ impl World {
         watcher.watch(&self.tasks);
         let (world, stop) = (self.clone(), self.tasks.stopping());
         let mut changes = watcher.changes();
-        let name = watcher.name().clone();
+        let settings = watcher.settings().clone();
         self.tasks.spawn("source-changes", async move {
             // Ends with the watcher, when a reload has dropped it.
             while let Some(Ok(())) = stop.run_until_cancelled(changes.changed()).await {
                 let networks = changes.borrow_and_update().networks.clone();
-                world.relist(&name, &networks);
+                world.relist(&settings, &networks);
             }
         });
     }
 
-    fn relist(&self, name: &crate::types::Name, networks: &[ipnet::IpNet]) {
+    fn relist(&self, settings: &meta::Settings, networks: &[ipnet::IpNet]) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let watchers = self.watchers.load();
+        let name = &settings.name;
+        // One that was being fetched while a reload changed its source has nothing to say any more.
+        if !watchers
+            .iter()
+            .any(|watcher| watcher.settings() == settings)
+        {
+            tracing::debug!(source = %name, "a list that is not wanted any more was fetched");
+            return;
+        }
         let old = self.snapshot.load_full();
         match old.sources.with(name, networks) {
             Ok(directory) => {

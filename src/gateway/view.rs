@@ -56,14 +56,14 @@ impl View for Arc<World> {
             .published
             .iter()
             .find(|it| it.key.as_str() == route)?;
-        let memory = self.memories.load().get(&found.key).cloned()?;
-        Some(learned(found, &memory))
+        let known = self.memories.load().get(&found.key).cloned()?;
+        Some(learned(found, &known.memory))
     }
 
     fn open_setup(&self, route: &str, lasting: Duration) -> Option<SetupWindow> {
         let memories = self.memories.load();
-        let (key, memory) = memories.iter().find(|(key, _)| key.as_str() == route)?;
-        let until = memory.open_setup(&*self.clock, lasting);
+        let (key, known) = memories.iter().find(|(key, _)| key.as_str() == route)?;
+        let until = known.memory.open_setup(&*self.clock, lasting);
         Some(SetupWindow {
             route: key.to_string(),
             until: until.map(|until| until.to_string()),
@@ -173,8 +173,8 @@ impl View for Arc<World> {
 
 impl World {
     fn published(&self, route: &publish::Route) -> Route {
-        let memory = self.memories.load().get(&route.key).cloned();
-        let until = memory.and_then(|memory| memory.setup_until(&*self.clock));
+        let known = self.memories.load().get(&route.key).cloned();
+        let until = known.and_then(|known| known.memory.setup_until(&*self.clock));
         let inside = route.places.iter().map(|place| place.internal.to_string());
         Route {
             key: route.key.to_string(),

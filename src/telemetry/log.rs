@@ -2,6 +2,9 @@
 //!
 //! What the libraries below us say through the `log` crate (pingora does) comes out here too.
 
+mod lines;
+
+use lines::Lines;
 use std::io::IsTerminal as _;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -9,7 +12,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer, Registry, fmt, reload};
+use tracing_subscriber::{Registry, fmt, reload};
 
 /// `[log].format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,20 +52,24 @@ pub enum LogError {
     Gone(String),
 }
 
-/// The log that runs, whose level a reload may change. Cheap to clone.
+/// The log that runs, whose level and format a reload may change. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Log(reload::Handle<Targets, Registry>);
+pub struct Log {
+    level: reload::Handle<Targets, Registry>,
+    lines: Lines,
+}
 
 impl Log {
-    /// Changes the level. The format stays until a restart.
+    /// Changes level and format.
     ///
     /// # Errors
     /// Where `level` is no level; then nothing changed.
     pub fn reload(&self, settings: &Settings) -> Result<(), LogError> {
         let level = parse(&settings.level)?;
-        self.0
+        self.level
             .reload(level)
             .map_err(|failure| LogError::Gone(failure.to_string()))?;
+        self.lines.change(settings.format);
         bridge();
         Ok(())
     }
@@ -135,18 +142,17 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let (level, handle) = reload::Layer::new(parse(&settings.level)?);
-    let lines = fmt::layer().with_writer(writer);
-    let lines = match settings.format {
-        Format::Text => lines.with_ansi(colours).boxed(),
-        Format::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .boxed(),
+    let lines = Lines::new(settings.format);
+    let layer = fmt::layer()
+        .with_writer(writer)
+        .with_ansi(colours)
+        .event_format(lines.clone());
+    let subscriber = Registry::default().with(level).with(layer);
+    let log = Log {
+        level: handle,
+        lines,
     };
-    let subscriber = Registry::default().with(level).with(lines);
-    Ok((subscriber, Log(handle)))
+    Ok((subscriber, log))
 }
 
 /// Lets as much of the `log` crate's records through as is wanted; the rest costs nothing.

@@ -266,6 +266,21 @@ async fn what_no_grant_is_for_any_more_is_forgotten_and_revoked() {
 }
 
 #[tokio::test]
+async fn what_is_of_an_app_that_is_another_one_is_given_away_and_minted_anew() {
+    let world = world(1000);
+    let (web, other) = (need("web", 1), need("web", 2));
+    let first = world.token(&web).await;
+    let _second = world.token(&other).await;
+    let nobody = world.tokens.give_up(&HashSet::new());
+    assert!(nobody.is_empty());
+    let given = world.tokens.give_up(&HashSet::from([web.app.clone()]));
+    assert_eq!(given.len(), 2);
+    assert!(given.iter().all(|(app, _)| *app == web.app));
+    assert_eq!(world.revoked(), Vec::<String>::new());
+    assert_ne!(world.token(&web).await, first);
+}
+
+#[tokio::test]
 async fn what_is_minted_after_its_grant_went_is_revoked_and_not_handed_out() {
     let world = world(0);
     let tokens = world.tokens.clone();

@@ -88,7 +88,7 @@ fn a_variable_that_is_not_text_is_a_mistake() {
 fn a_file_that_cannot_be_read_is_told_as_such() {
     let place = Place::new();
     let say = |path: &std::path::Path| {
-        let said = Config::load_with(path, &Environment::default());
+        let said = Config::load_with(path, &Environment::default(), None);
         place.without_directory(&said.unwrap_err().to_string())
     };
     let file = place.path("hubgate.toml");

@@ -7,7 +7,7 @@ mod source;
 mod target;
 mod webhook;
 
-use super::{Place, RIGHT, config, each_is_a_mistake, each_is_right, with};
+use super::{Place, RIGHT, config, each_is_a_mistake, each_is_right};
 use crate::spool::Order;
 use crate::telemetry::log::Format;
 use crate::types::ByteSize;
@@ -225,53 +225,4 @@ fn the_rest_has_its_rules() {
             "configuration: webhook: there is no `[[webhook]]` and no `[[publish]]`: every request is answered 404"
         ]
     );
-}
-
-#[test]
-fn a_restart_is_needed_for_what_a_reload_cannot_change() {
-    let base = config(RIGHT);
-    assert_eq!(base.restart_needed(&config(RIGHT)), Vec::<String>::new());
-    let rows: [(&str, &str, &[&str]); 10] = [
-        (LISTEN, "address = \"127.0.0.1:8444\"", &["listen"]),
-        (
-            "[[listen]]",
-            "[gateway]\nworkers = 2\n[[listen]]",
-            &["gateway.workers"],
-        ),
-        (
-            "[[listen]]",
-            "[gateway]\nstate_dir = \"/srv\"\n[[listen]]",
-            &["gateway.state_dir"],
-        ),
-        (
-            "[[listen]]",
-            "[spool]\nkeep = \"1d\"\n[[listen]]",
-            &["spool.keep"],
-        ),
-        (
-            "[[listen]]",
-            "[spool]\nmax_size = \"1GiB\"\n[[listen]]",
-            &["spool.max_size"],
-        ),
-        (
-            "[[listen]]",
-            "[admin]\nsocket = \"/x\"\n[[listen]]",
-            &["admin.socket"],
-        ),
-        (
-            "[[listen]]",
-            "[admin]\naddress = \"127.0.0.1:1\"\ntoken = \"inline:0123456789abcdef\"\n[[listen]]",
-            &["admin.address", "admin.token"],
-        ),
-        ("[[listen]]", "[gateway]\ndrain = \"1s\"\n[[listen]]", &[]),
-        ("[[listen]]", "[log]\nlevel = \"debug\"\n[[listen]]", &[]),
-        (URL, "url = \"https://hooks.example.com/other\"", &[]),
-    ];
-    for (from, to, expected) in rows {
-        assert_eq!(
-            base.restart_needed(&config(&with(from, to))),
-            expected,
-            "{to}"
-        );
-    }
 }

@@ -145,3 +145,34 @@ fn a_reload_changes_the_level_and_a_wrong_one_changes_nothing() {
     let text = paper.text();
     assert!(!text.contains("one") && text.contains("two") && text.contains("three"));
 }
+
+#[test]
+fn a_reload_changes_the_shape_of_the_next_line() {
+    let paper = Paper::default();
+    let writer = paper.clone();
+    let (subscriber, log) = build(
+        &settings(Format::Text, "info"),
+        move || writer.clone(),
+        false,
+    )
+    .unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        let _within = tracing::info_span!("a reload", by = "signal").entered();
+        tracing::info!(number = 1, "in text");
+        log.reload(&settings(Format::Json, "info")).unwrap();
+        tracing::info!(number = 2, "in JSON");
+        log.reload(&settings(Format::Text, "info")).unwrap();
+        tracing::info!(number = 3, "in text again");
+    });
+    let text = paper.text();
+    let read: Vec<Option<serde_json::Value>> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).ok())
+        .collect();
+    assert!(read[0].is_none() && read[2].is_none(), "{text}");
+    let line = read[1].as_ref().unwrap();
+    assert_eq!(
+        (&line["message"], &line["number"]),
+        (&"in JSON".into(), &2.into())
+    );
+}
