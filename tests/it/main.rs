@@ -37,6 +37,7 @@ mod property;
 mod publish;
 mod receivers;
 mod refusals;
+mod reloaded;
 mod secrets;
 mod service;
 mod simulator;

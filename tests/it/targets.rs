@@ -15,9 +15,9 @@ use tokio_rustls::server::TlsStream;
 const BODY: &[u8] = br#"{"repository":{"full_name":"acme/web"}}"#;
 
 /// Where a tool that speaks TLS listens.
-struct Encrypted {
-    socket: TcpListener,
-    tls: TlsAcceptor,
+pub struct Encrypted {
+    pub socket: TcpListener,
+    pub tls: TlsAcceptor,
 }
 
 impl Listener for Encrypted {

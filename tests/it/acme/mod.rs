@@ -2,7 +2,7 @@
 //! that does not work.
 
 mod away;
-mod pebble;
+pub mod pebble;
 mod relay;
 mod strangers;
 mod turned;
@@ -22,17 +22,17 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use turned::{Bench, hours};
 
-const HOSTS: [&str; 2] = ["hooks.example.com", "ghe.example.com"];
+pub const HOSTS: [&str; 2] = ["hooks.example.com", "ghe.example.com"];
 
 /// Which doors there are.
 #[derive(Clone, Copy, PartialEq)]
-enum Doors {
+pub enum Doors {
     Both,
     TlsOnly,
 }
 
 /// A gate with one certificate for both hosts, and a route that only `from` may use.
-fn configure(site: &Site, ports: Ports, doors: Doors, certificates: &str, from: &str) {
+pub fn configure(site: &Site, ports: Ports, doors: Doors, certificates: &str, from: &str) {
     let at = site.path("").display().to_string();
     let at = at.trim_end_matches('/');
     let (tls, http) = (ports.tls, ports.http);
@@ -71,12 +71,12 @@ file = "{at}/audit.jsonl"
     ));
 }
 
-fn certificate(hosts: &[&str], keys: &str) -> String {
+pub fn certificate(hosts: &[&str], keys: &str) -> String {
     format!("[[certificate]]\nhosts = {hosts:?}\n{keys}\n")
 }
 
 /// What the gate says of the certificate for a host.
-fn shown(site: &Site, host: &str) -> Option<Value> {
+pub fn shown(site: &Site, host: &str) -> Option<Value> {
     let socket = site.path("admin.sock");
     let out = site.hubgate(&["cert", "--json", "--socket", socket.to_str().unwrap()]);
     let all: Vec<Value> = serde_json::from_slice(&out.stdout).ok()?;
@@ -84,14 +84,14 @@ fn shown(site: &Site, host: &str) -> Option<Value> {
         .find(|one| one["hosts"].as_array().unwrap().iter().any(|it| it == host))
 }
 
-async fn issued(site: &Site) -> Value {
+pub async fn issued(site: &Site) -> Value {
     eventually(|| {
         shown(site, HOSTS[0]).filter(|one| one["origin"] == "acme" && one["stands_in"] == false)
     })
     .await
 }
 
-fn renew(site: &Site, arguments: &[&str]) -> std::process::Output {
+pub fn renew(site: &Site, arguments: &[&str]) -> std::process::Output {
     let socket = site.path("admin.sock");
     let words = [
         &["cert", "renew"],
@@ -101,7 +101,7 @@ fn renew(site: &Site, arguments: &[&str]) -> std::process::Output {
     site.hubgate(&words.concat())
 }
 
-fn trusting(root: &str, protocols: &[&[u8]]) -> Arc<rustls::ClientConfig> {
+pub fn trusting(root: &str, protocols: &[&[u8]]) -> Arc<rustls::ClientConfig> {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let mut roots = rustls::RootCertStore::empty();
     roots
@@ -114,7 +114,7 @@ fn trusting(root: &str, protocols: &[&[u8]]) -> Arc<rustls::ClientConfig> {
     Arc::new(config)
 }
 
-async fn connect(
+pub async fn connect(
     gate: &Gate,
     config: Arc<rustls::ClientConfig>,
     host: &'static str,
@@ -125,7 +125,7 @@ async fn connect(
 }
 
 /// The leaf that is served for a host, to one who trusts `root` only.
-async fn leaf(gate: &Gate, root: &str, host: &'static str) -> Vec<u8> {
+pub async fn leaf(gate: &Gate, root: &str, host: &'static str) -> Vec<u8> {
     let stream = connect(gate, trusting(root, &[]), host).await.unwrap();
     let (_, session) = stream.get_ref();
     session.peer_certificates().unwrap()[0].to_vec()

@@ -7,10 +7,10 @@ mod bytes;
 mod cache;
 mod clients;
 mod faults;
-mod issuer;
+pub mod issuer;
 mod matrix;
 mod proxy;
-mod tokens;
+pub mod tokens;
 mod via;
 
 use crate::front::front;
@@ -44,14 +44,14 @@ struct Broker {
 }
 
 /// A caller of the gate, and the key that it has.
-struct Caller {
-    key: String,
-    line: String,
+pub struct Caller {
+    pub key: String,
+    pub line: String,
 }
 
 impl Caller {
     /// As an operator makes one.
-    fn make() -> Self {
+    pub fn make() -> Self {
         let out = Command::new(env!("CARGO_BIN_EXE_hubgate"))
             .args(["caller", "key", "build-bot"])
             .output()

@@ -294,7 +294,7 @@ fn a_client_certificate_of_the_listeners_authority_is_a_caller() {
 }
 
 /// A client's certificate with this URI, and its key.
-fn certificate(authority: &crate::world::Authority, uri: &str) -> String {
+pub fn certificate(authority: &crate::world::Authority, uri: &str) -> String {
     let key = KeyPair::generate().unwrap();
     let mut asked = CertificateParams::default();
     asked.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
