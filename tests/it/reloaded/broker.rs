@@ -1,9 +1,9 @@
-//! `[broker]` and `[[github]]`: callers and GitHubs, and what stands between them.
+//! `[broker]` and `[[github]]`: where callers are answered, and what for.
 
 use super::{Group, Running, rows, see};
 use crate::brokered::Caller;
 use crate::harness::{HOST, SECRET, Site, Tool, eventually, private};
-use crate::simulator::{AppKey, Seen, Shape, Simulator};
+use crate::simulator::{AppKey, Chosen, Seen, Shape, Simulator};
 use crate::world::Authority;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ rows! {
     "github.via" => github_via,
 }
 
-/// A caller of a broker, an App in use and one beside it, and two GitHubs that have both.
+/// A caller of a broker, an App in use and one beside it, and two servers that have both.
 pub struct Brokered {
     pub running: Running,
     pub caller: Caller,
@@ -54,12 +54,12 @@ pub const WEB: &str = "/github/sync/api/v3/repos/acme/web-1";
 /// A GitHub with two Apps, whose numbers are the same at each.
 async fn github() -> Option<(Simulator, [u64; 2])> {
     let github = Simulator::start(Shape::Ghes).await?;
-    for name in ["acme/web-1", "acme/web-2", "acme/docs", "other/web-1"] {
+    for name in ["acme/web-1", "acme/docs", "other/web-1"] {
         github.repository(name);
     }
     let apps = ["sync", "beside"].map(|name| {
         let app = github.app(name, "acme", &AppKey::number(0), &INSTALLED);
-        github.install_on(app, "acme", &["web-1", "web-2", "docs"]);
+        github.install(app, "acme", Chosen::All);
         github.install_on(app, "other", &["web-1"]);
         app
     });
@@ -305,7 +305,7 @@ async fn github_ca(broker: &Brokered) {
     broker.running.change(&[("both.pem", "second.pem")]);
     broker.github.forget();
     assert_eq!(broker.get(WEB).await, 502);
-    assert!(broker.github.seen().is_empty());
+    assert!(broker.github.asked("GET", "/repos/acme/web-1").is_empty());
 }
 
 /// A proxy that leads where it is asked to, and counts how often.
@@ -350,7 +350,7 @@ async fn github_via(broker: &Brokered) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_broker_and_githubs_say_takes_effect() {
+async fn what_the_broker_and_its_servers_say_takes_effect() {
     if let Some(broker) = Brokered::open().await {
         see(&broker, ROWS).await;
     }
