@@ -2,6 +2,7 @@
 
 use super::Running;
 use crate::harness::{HOST, SECRET, Site, Tool, guid, private, vacant};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 const TOKEN: &str = "the token of the admin API";
@@ -185,4 +186,16 @@ async fn more_or_fewer_doors_wait_for_a_restart() {
     let more = "[[listen]]\nname = \"more\"\naddress = \"127.0.0.1:0\"\n[spool]";
     assert_eq!(named(&running.change(&[("[spool]", more)])), ["listen"]);
     goes_on(&running, &tool, admin).await;
+}
+
+/// The documentation says beside these keys, and no others, that they need a restart.
+#[test]
+fn the_documentation_says_which_keys_need_a_restart() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let text = std::fs::read_to_string(file).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    let waiting = rows.filter(|line| line.contains("; restart |"));
+    let key = |line: &str| line.split('`').nth(1).unwrap().to_owned();
+    let told: BTreeSet<String> = waiting.map(key).collect();
+    assert_eq!(told, keys().collect());
 }
