@@ -10,7 +10,6 @@ use crate::{admin, spool, telemetry};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 const STATE_DIR: &str = "/var/lib/hubgate";
 const ADMIN_SOCKET: &str = "/run/hubgate/admin.sock";
@@ -154,7 +153,8 @@ fn judge_level(text: &str) -> Result<(), String> {
             ));
         }
     }
-    match EnvFilter::builder().parse(text) {
+    // As it is read when it is put to work.
+    match telemetry::log::parse(text) {
         Ok(_) => Ok(()),
         Err(_) => Err(format!("found {}, expected {expected}", shown(text))),
     }

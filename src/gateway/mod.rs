@@ -348,16 +348,8 @@ impl Gateway {
                 () = self.world.broken.cancelled() => break,
                 _ = reopen.recv() => self.world.reopen_audit().await,
                 _ = hangup.recv() => {
-                    let outcome = match self.world.reload_now().await {
-                        Ok(changed) => {
-                            tracing::info!("reloaded: {changed}");
-                            "ok".to_owned()
-                        }
-                        Err(mistakes) => {
-                            tracing::error!("not reloaded, what ran goes on: {mistakes}");
-                            mistakes
-                        }
-                    };
+                    let done = self.world.reload_now().await;
+                    let outcome = done.map_or_else(|mistakes| mistakes, |_| "ok".to_owned());
                     self.world.note("reload", "signal", &outcome).await;
                 }
             }

@@ -5,6 +5,7 @@ use super::{World, listed, supervisor};
 use crate::apps::Apps;
 use crate::gate::Snapshot;
 use crate::github::meta::{self, Watcher};
+use crate::telemetry::audit;
 use std::sync::{Arc, PoisonError};
 
 impl World {
@@ -16,8 +17,14 @@ impl World {
         supervisor::reloading();
         let done = self.reload_untold().await;
         match &done {
-            Ok(_) => supervisor::ready(&self.how()),
-            Err(mistakes) => supervisor::refused(mistakes),
+            Ok(changed) => {
+                tracing::info!("reloaded: {changed}");
+                supervisor::ready(&self.how());
+            }
+            Err(mistakes) => {
+                tracing::error!("not reloaded, what ran goes on: {mistakes}");
+                supervisor::refused(mistakes);
+            }
         }
         metrics::gauge!("hubgate_reload_succeeded").set(if done.is_ok() { 1.0 } else { 0.0 });
         done
@@ -81,6 +88,8 @@ impl World {
             &self.memories.load(),
         );
         let built = built.map_err(|faults| faults.join("\n"))?;
+        let trail = audit::Opened::of(&config.audit);
+        let trail = trail.map_err(|fault| format!("audit.file: {fault}"))?;
         // The certificates come last of what can fail, since they swap themselves.
         let expired = self.certificates.replace(&config.certificates);
         for warning in expired.map_err(|faults| listed(&faults).to_string())? {
@@ -100,9 +109,7 @@ impl World {
         if let Err(fault) = self.log.reload(&config.log) {
             said.push_str(&format!("; the log goes on as it was: {fault}"));
         }
-        if let Err(fault) = self.audit.reopen(&config.audit) {
-            said.push_str(&format!("; the audit trail goes on where it was: {fault}"));
-        }
+        self.audit.go_on_in(trail);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

@@ -70,7 +70,7 @@ impl Audit {
     /// # Errors
     /// Where the file cannot be opened, or there is no thread to be had.
     pub fn start(settings: &Settings) -> Result<Self, AuditError> {
-        let file = open(settings)?;
+        let Opened(file) = Opened::of(settings)?;
         let wanted = AtomicBool::new(file.is_some());
         let queue = Arc::new(Queue::default());
         let writer = Writer::new(Arc::clone(&queue), file);
@@ -125,11 +125,15 @@ impl Audit {
     /// # Errors
     /// Where it cannot be opened: the trail goes on where it was.
     pub fn reopen(&self, settings: &Settings) -> Result<(), AuditError> {
-        let Some(trail) = &self.0 else { return Ok(()) };
-        let file = open(settings)?;
+        self.go_on_in(Opened::of(settings)?);
+        Ok(())
+    }
+
+    /// Goes on in a file that was opened before.
+    pub fn go_on_in(&self, Opened(file): Opened) {
+        let Some(trail) = &self.0 else { return };
         trail.wanted.store(file.is_some(), Ordering::Release);
         trail.queue.reopen(file);
-        Ok(())
     }
 
     /// Whether records reach the file; what went wrong, where they do not.
@@ -233,8 +237,19 @@ impl Counts {
     }
 }
 
-fn open(settings: &Settings) -> Result<Option<std::fs::File>, AuditError> {
-    settings.file.as_deref().map(writer::open).transpose()
+/// The file that settings name, open for appending; none where they name none.
+#[derive(Debug)]
+pub struct Opened(Option<std::fs::File>);
+
+impl Opened {
+    /// Opens it. No trail goes on in it yet.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn of(settings: &Settings) -> Result<Self, AuditError> {
+        let file = settings.file.as_deref().map(writer::open);
+        file.transpose().map(Self)
+    }
 }
 
 /// A request waits this long for a slow disk before its record is given up.

@@ -10,6 +10,7 @@ mod certificates;
 mod hooks;
 mod process;
 mod publish;
+mod refused;
 mod restart;
 mod service;
 mod sources;
