@@ -49,6 +49,13 @@ impl App {
         self.id == id && own.web == site.web && own.product == site.product
     }
 
+    /// What tells it from every other App, whatever it is called here.
+    #[must_use]
+    pub fn identity(&self) -> Box<str> {
+        let web = self.site().web.origin().ascii_serialization();
+        format!("{} at {web}", self.id).into()
+    }
+
     /// The client of its server.
     #[must_use]
     pub const fn client(&self) -> &Client {

@@ -135,7 +135,7 @@ impl People {
         let name = name(&handle).ok_or(Refusal::NotKept)?;
         let person = Person::new(
             name.clone(),
-            app.name().clone(),
+            (app.name().clone(), Some(app.identity())),
             client,
             tokens,
             self.0.clock.now(),
@@ -210,8 +210,9 @@ impl People {
     ) -> Result<(Arc<Entry>, &'a Arc<App>), Refusal> {
         let name = name(handle).ok_or(Refusal::Ended)?;
         let entry = self.held().get(&name).cloned().ok_or(Refusal::Ended)?;
-        let of = entry.now.load().person.app.clone();
-        let app = apps.iter().find(|app| *app.name() == of);
+        let held = entry.now.load();
+        let app = apps.iter().find(|app| held.person.is_of(app));
+        drop(held);
         Ok((entry, app.ok_or(Refusal::Ended)?))
     }
 

@@ -30,13 +30,13 @@ impl Default for Bounds {
 /// The connections there are. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Connections {
-    bounds: Bounds,
     counts: Arc<Mutex<Counts>>,
     tasks: TaskTracker,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
+    bounds: Bounds,
     total: usize,
     by_address: HashMap<IpAddr, usize>,
 }
@@ -45,10 +45,14 @@ impl Connections {
     /// None yet.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
-        Self {
-            bounds,
-            ..Self::default()
-        }
+        let connections = Self::default();
+        connections.bind(bounds);
+        connections
+    }
+
+    /// From now on there may be so many; those that there are stay.
+    pub fn bind(&self, bounds: Bounds) {
+        self.counts().bounds = bounds;
     }
 
     /// How many there are.
@@ -71,7 +75,7 @@ impl Connections {
     /// A place among all, if there is one.
     pub(super) fn admit(&self) -> Option<Permit> {
         let mut counts = self.counts();
-        if counts.total >= self.bounds.total {
+        if counts.total >= counts.bounds.total {
             return None;
         }
         counts.total += 1;
@@ -98,8 +102,9 @@ impl Permit {
     pub(super) fn count_for(&mut self, client: ClientAddr) -> bool {
         let address = host_of(client);
         let mut counts = self.connections.counts();
+        let most = counts.bounds.per_address;
         let count = counts.by_address.entry(address).or_default();
-        if *count >= self.connections.bounds.per_address {
+        if *count >= most {
             return false;
         }
         *count += 1;
@@ -134,5 +139,27 @@ pub(super) fn host_of(client: ClientAddr) -> IpAddr {
     match client.ip() {
         IpAddr::V4(ip) => ip.into(),
         IpAddr::V6(ip) => std::net::Ipv6Addr::from_bits(ip.to_bits() & !HOST_HALF).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, Connections};
+
+    #[test]
+    fn fewer_may_be_taken_from_now_on_and_more_again() {
+        let bounds = |total| Bounds {
+            total,
+            ..Bounds::default()
+        };
+        let connections = Connections::new(bounds(2));
+        let [one, two] = [(); 2].map(|()| connections.admit());
+        assert!(one.is_some() && two.is_some() && connections.admit().is_none());
+        connections.clone().bind(bounds(1));
+        drop(one);
+        assert!(connections.admit().is_none());
+        connections.bind(bounds(2));
+        assert!(connections.admit().is_some());
+        drop(two);
     }
 }

@@ -64,7 +64,6 @@ pub struct Gateway {
     doors: Vec<(Name, SocketAddr)>,
     admin: Option<SocketAddr>,
     close: watch::Sender<bool>,
-    connections: Connections,
 }
 
 /// What its parts share.
@@ -90,6 +89,7 @@ struct World {
     tasks: Tasks,
     started: Timestamp,
     listeners: Vec<admin::answer::Listener>,
+    connections: Connections,
     draining: AtomicBool,
     broken: CancellationToken,
     /// Held by whoever changes the world.
@@ -201,6 +201,7 @@ impl Gateway {
             entropy,
             tasks,
             listeners: doors.iter().map(listed_door).collect(),
+            connections: Connections::new(files.bounds()),
             draining: AtomicBool::new(false),
             broken: CancellationToken::new(),
             changing: Mutex::new(()),
@@ -210,7 +211,6 @@ impl Gateway {
             doors: Vec::new(),
             admin: admin_doors.address(),
             close: watch::Sender::new(false),
-            connections: Connections::new(files.bounds()),
             world,
         };
         supervisor::keep(&doors, &kept);
@@ -268,7 +268,7 @@ impl Gateway {
             entry: world.entry.clone(),
             tls: Tls::new(world.certificates.clone(), None, world.acme.challenges())?,
             challenges: world.acme.challenges(),
-            connections: self.connections.clone(),
+            connections: world.connections.clone(),
             ledger: Arc::new(Ledger::new(Arc::new(witness))),
             deadlines: Deadlines::default(),
         };
@@ -367,7 +367,7 @@ impl Gateway {
         self.world.draining.store(true, Ordering::Release);
         self.close.send_replace(true);
         let begun = tokio::time::Instant::now();
-        if tokio::time::timeout(drain, self.connections.drained())
+        if tokio::time::timeout(drain, self.world.connections.drained())
             .await
             .is_err()
         {

@@ -1,7 +1,7 @@
 //! A reload: read wholly, build wholly, then swap; or change nothing and say why.
 
 use super::world::{self, Built};
-use super::{World, listed, supervisor};
+use super::{Files, World, listed, supervisor};
 use crate::apps::Apps;
 use crate::gate::Snapshot;
 use crate::github::meta::{self, Watcher};
@@ -110,6 +110,11 @@ impl World {
             said.push_str(&format!("; the log goes on as it was: {fault}"));
         }
         self.audit.go_on_in(trail);
+        let files = Files::allowed(&config);
+        self.connections.bind(files.bounds());
+        if let Some(lack) = files.lack() {
+            tracing::warn!("{lack}");
+        }
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

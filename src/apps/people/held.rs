@@ -1,6 +1,7 @@
 //! A handle, and what stands behind it now.
 
 use super::PREFIX;
+use crate::apps::App;
 use crate::apps::store::Person;
 use crate::github::client::UserTokens;
 use crate::types::{Name, Secret, Timestamp};
@@ -86,7 +87,7 @@ impl Entry {
 impl Person {
     pub(super) fn new(
         name: Name,
-        app: Name,
+        (app, at): (Name, Option<Box<str>>),
         client: (String, Secret),
         tokens: UserTokens,
         now: Timestamp,
@@ -94,6 +95,7 @@ impl Person {
         Self {
             name,
             app,
+            at,
             client,
             access: tokens.access,
             expires: tokens.expires_in.map(|life| now.after(life)),
@@ -103,10 +105,16 @@ impl Person {
         }
     }
 
+    /// Whether it is this App's: no other by the same name, which may be at another server.
+    pub(super) fn is_of(&self, app: &App) -> bool {
+        let same = |at: &str| *at == *app.identity();
+        self.app == *app.name() && self.at.as_deref().is_none_or(same)
+    }
+
     pub(super) fn renewed(&self, tokens: UserTokens, now: Timestamp) -> Self {
         Self::new(
             self.name.clone(),
-            self.app.clone(),
+            (self.app.clone(), self.at.clone()),
             self.client.clone(),
             tokens,
             now,

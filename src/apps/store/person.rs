@@ -12,6 +12,8 @@ pub struct Person {
     pub name: Name,
     /// The App.
     pub app: Name,
+    /// Which App of which server that was; none where that was not written down.
+    pub at: Option<Box<str>>,
     /// What the App is called in OAuth, and its secret: whoever signed the person in said them.
     pub client: (String, Secret),
     /// The token.
@@ -29,6 +31,8 @@ pub struct Person {
 #[derive(Serialize, Deserialize)]
 struct Text {
     app: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
     client_id: String,
     client_secret: String,
     access: String,
@@ -97,6 +101,7 @@ impl Person {
         let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
         let written = Text {
             app: self.app.to_string(),
+            at: self.at.as_deref().map(str::to_owned),
             client_id: self.client.0.clone(),
             client_secret: text(&self.client.1),
             access: text(&self.access),
@@ -115,6 +120,7 @@ impl Person {
         Some(Self {
             name,
             app: found.app.parse().ok()?,
+            at: found.at.as_deref().map(Box::from),
             client: (found.client_id.clone(), secret(&found.client_secret)),
             access: secret(&found.access),
             expires: found.expires.map(Timestamp::from_millis),

@@ -171,3 +171,34 @@ async fn redelivery_window(hooks: &Hooks) {
 async fn what_a_webhook_says_takes_effect() {
     see(&Hooks::open().await, ROWS).await;
 }
+
+/// A route that passes answers needs two files for each connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn fewer_connections_are_taken_where_a_reload_has_them_need_more_files() {
+    let (site, tool) = (Site::new(), Tool::open().await);
+    site.configure_hook("", tool.address, "");
+    let limits = "ulimit -S -n 300 && ulimit -H -n 600";
+    let gate = site.start_after(&[], limits).await;
+    // Kept open; with two files each there may be 164.
+    let mut kept = Vec::new();
+    for _ in 0..200 {
+        let client = gate.client();
+        let answer = client.get(gate.url("/nowhere")).send().await.unwrap();
+        assert_eq!(answer.status(), 404);
+        kept.push(client);
+    }
+    let text = std::fs::read_to_string(site.path("hubgate.toml")).unwrap();
+    let reload = |text: &str| {
+        site.write(text);
+        let socket = site.path("admin.sock");
+        let out = site.hubgate(&["reload", "--socket", socket.to_str().unwrap()]);
+        assert!(out.status.success(), "{out:?}");
+    };
+    let comes = async || gate.push(&gate.client(), &guid(), b"{}").send().await;
+    let secrets = "secrets = [";
+    reload(&text.replace(secrets, &format!("mode = \"through\"\n{secrets}")));
+    assert!(comes().await.is_err());
+    assert!(site.log().contains("164 connections are taken at once"));
+    reload(&text);
+    assert_eq!(comes().await.unwrap().status(), 202);
+}

@@ -115,6 +115,23 @@ as = ["proxy"]
         asked.bearer_auth(token).send().await.unwrap()
     }
 
+    /// What an integration is given that signs the person in.
+    async fn signs_in(&self) -> String {
+        let known = self.github.app_now(self.app).unwrap();
+        let code = self.github.code(self.app, "mona");
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("client_id", &known.client_id);
+        form.append_pair("client_secret", &known.client_secret);
+        form.append_pair("code", &code);
+        let at = self.running.gate.url("/login/oauth/access_token");
+        let asked = self.client.post(at).header("accept", "application/json");
+        let asked = asked.header("content-type", "application/x-www-form-urlencoded");
+        let answer = asked.body(form.finish()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let said: Value = answer.json().await.unwrap();
+        said["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// Status and code of what the person is answered; none where it is GitHub's answer.
     async fn get(&self, path: &str) -> (u16, Option<String>) {
         let answer = self.asked(path, &self.token).await;
@@ -224,37 +241,19 @@ async fn browser(published: &Published) {
 }
 
 async fn user_tokens(published: &Published) {
-    let known = published.github.app_now(published.app).unwrap();
-    let signs_in = async || {
-        let code = published.github.code(published.app, "mona");
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("client_id", &known.client_id);
-        form.append_pair("client_secret", &known.client_secret);
-        form.append_pair("code", &code);
-        let at = published.running.gate.url("/login/oauth/access_token");
-        let asked = published
-            .client
-            .post(at)
-            .header("accept", "application/json");
-        let asked = asked.header("content-type", "application/x-www-form-urlencoded");
-        let answer = asked.body(form.finish()).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        let said: Value = answer.json().await.unwrap();
-        said["access_token"].as_str().unwrap().to_owned()
-    };
     let everything = (READ, EVERYTHING);
     published.running.change(&[everything]);
-    assert!(signs_in().await.starts_with("ghu_"));
+    assert!(published.signs_in().await.starts_with("ghu_"));
     published
         .running
         .change(&[everything, ("# app", "user_tokens = true")]);
-    let handle = signs_in().await;
+    let handle = published.signs_in().await;
     assert!(handle.starts_with("hgu_"));
     assert_eq!(published.asked(REPOSITORY, &handle).await.status(), 200);
     // Where they are held no more, a handle is nothing to GitHub.
     published.running.change(&[everything]);
     assert_eq!(published.asked(REPOSITORY, &handle).await.status(), 401);
-    assert!(signs_in().await.starts_with("ghu_"));
+    assert!(published.signs_in().await.starts_with("ghu_"));
 }
 
 /// What one server calls by a number is something else at another that takes its place.
@@ -287,6 +286,40 @@ async fn what_a_server_said_of_its_numbers_is_not_believed_of_the_next() {
     assert_eq!(answer.status(), 403);
     let said: Value = answer.json().await.unwrap();
     assert_eq!(said["error"]["code"], "outside_repositories");
+}
+
+/// Nobody's token is shown to another server that takes the place of the one that gave it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_in_at_one_server_is_not_known_at_the_next() {
+    let Some(published) = Published::open().await else {
+        return;
+    };
+    let second = Simulator::start(Shape::Ghes).await.unwrap();
+    let ca = published.running.site.path("second.pem");
+    std::fs::write(ca, second.ca()).unwrap();
+    let held = [(READ, EVERYTHING), ("# app", "user_tokens = true")];
+    published.running.change(&held);
+    let handle = published.signs_in().await;
+    let get = async || {
+        let answer = published.asked(REPOSITORY, &handle).await;
+        answer.status().as_u16()
+    };
+    assert_eq!(get().await, 200);
+
+    let text = published.running.with(&held);
+    let text = text.replace(published.github.web(), second.web());
+    let text = text.replace("\"ca.pem\"", "\"second.pem\"");
+    assert!(published.running.reload(&text).status.success());
+    assert_eq!(get().await, 401);
+    let secrets = published.github.user_secrets();
+    for seen in second.seen() {
+        let shown = seen.authorization().unwrap_or_default();
+        let known = secrets.iter().any(|secret| shown.contains(secret));
+        assert!(!known, "{} {}", seen.method, seen.path);
+    }
+    // Where it was, it is still good.
+    published.running.change(&held);
+    assert_eq!(get().await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
