@@ -65,8 +65,8 @@ pub struct Settings {
 pub struct Apps(Arc<BTreeMap<Name, Arc<App>>>);
 
 impl Apps {
-    /// The Apps of a configuration. What `before` knew of those that stay the same App goes on.
-    /// Reads the sites' authorities; opens no connection.
+    /// The Apps of a configuration. What `before` knew of those that stay the same App goes on;
+    /// nothing changes for them yet ([`Apps::succeed`]). Reads the sites' authorities; opens no connection.
     ///
     /// # Errors
     /// Where a site's authorities or proxy cannot be used.
@@ -90,7 +90,6 @@ impl Apps {
                 .and_then(|apps| apps.memory(&setting))
                 .unwrap_or_default();
             let (keys, signer) = signer(setting.keys, setting.apart);
-            memory.keep_keys(&keys);
             let app = App {
                 memory,
                 keys,
@@ -104,11 +103,18 @@ impl Apps {
             };
             apps.insert(setting.name, Arc::new(app));
         }
-        let gone = before.into_iter().flat_map(Self::iter);
-        for app in gone.filter(|app| !apps.contains_key(&app.name)) {
+        Ok(Self(Arc::new(apps)))
+    }
+
+    /// From now on these count, and those `before` do not: forgets what was known of their keys
+    /// that are gone, and tells no more of Apps that are.
+    pub fn succeed(&self, before: &Self) {
+        for app in self.iter() {
+            app.memory.keep_keys(&app.keys);
+        }
+        for app in before.iter().filter(|app| self.app(&app.name).is_none()) {
             metric::forget(&app.name);
         }
-        Ok(Self(Arc::new(apps)))
     }
 
     /// What is known of an App, where it is the same one on the same server.

@@ -590,9 +590,13 @@ async fn what_is_known_outlives_a_reload_of_the_same_app_only() {
         .unwrap();
     let clock: Arc<dyn Clock> = clock;
     let after = Apps::build(vec![settings(&fake, &[1])], &clock, Some(&before)).unwrap();
-    let app = after.iter().next().unwrap();
+    let (old, app) = (before.iter().next().unwrap(), after.iter().next().unwrap());
     assert!(app.standing(&owner()).is_some());
     assert!(!app.known().keys[0].active, "the key is another one");
+    // As long as it is not in force, nothing is forgotten.
+    assert!(old.known().keys[0].active);
+    after.succeed(&before);
+    assert!(!old.known().keys[0].active);
     let mut other = settings(&fake, &[0]);
     other.id = AppId(13);
     let after = Apps::build(vec![other], &clock, Some(&before)).unwrap();

@@ -98,6 +98,7 @@ impl World {
 
         self.entry.store(Arc::new(world::entry(&built.snapshot)));
         let before = self.bench.apps.swap(Arc::new(held));
+        self.apps().succeed(&before);
         self.office.part_with(&before);
         self.snapshot.store(Arc::new(built.snapshot));
         self.office.settle(&built.desk, &self.tasks);

@@ -1,8 +1,8 @@
 //! `[[app]]`, and the process that holds its keys.
 
 use super::broker::{API, Brokered, WEB, knows_its_own_tokens_only};
-use super::{rows, see};
-use crate::harness::eventually;
+use super::{Running, rows, see};
+use crate::harness::{Site, eventually, private};
 use crate::simulator::{AppKey, Simulator};
 use serde_json::json;
 use std::path::Path;
@@ -180,6 +180,36 @@ async fn signer(broker: &Brokered) {
     assert_ne!(is_minted(broker).await, 200);
     at(&right);
     assert_eq!(is_minted(broker).await, 200);
+}
+
+/// No key of the configuration: a file that is there or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_that_seals_peoples_tokens_waits_for_a_restart_and_is_named() {
+    let site = Site::new();
+    let secrets = site.path("secrets");
+    std::fs::create_dir(&secrets).unwrap();
+    let (key, sealing) = (site.path("app.pem"), secrets.join("apps-key"));
+    std::fs::write(&key, AppKey::number(0).pkcs1_pem()).unwrap();
+    private(&key);
+    site.configure(&format!(
+        "[[github]]\nname = \"ghes\"\nurl = \"https://localhost:9\"\n[[app]]\nname = \"sync\"\n\
+         github = \"ghes\"\nid = 1\nkeys = [\"file:{}\"]\nuser_tokens = true\n",
+        key.display()
+    ));
+    let base = std::fs::read_to_string(site.path("hubgate.toml")).unwrap();
+    let script = format!("export CREDENTIALS_DIRECTORY='{}'", secrets.display());
+    let gate = site.start_after(&[], &script).await;
+    let running = Running { site, gate, base };
+    assert!(!running.reset().contains("restart"));
+    std::fs::write(&sealing, [7; 32]).unwrap();
+    private(&sealing);
+    for _ in 0..2 {
+        let said = running.reset();
+        let named = "needs a restart: the credential `apps-key`";
+        assert!(said.contains(named), "{said}");
+    }
+    std::fs::remove_file(&sealing).unwrap();
+    assert!(!running.reset().contains("restart"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
