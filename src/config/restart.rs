@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::environment::Environment;
-use super::mistake::Mistakes;
+use super::mistakes::Mistakes;
 use crate::edge::Listener;
 use crate::types::SecretSource;
 use std::collections::BTreeSet;

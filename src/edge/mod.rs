@@ -8,6 +8,7 @@ pub mod acme;
 mod admission;
 mod bounds;
 pub mod certificate;
+mod code;
 mod connection;
 mod door;
 mod dropped;
@@ -27,10 +28,12 @@ mod tls;
 
 pub use admission::Entry;
 pub use bounds::{Bounds, Connections};
+pub use code::CODES;
 pub use connection::{Connection, connection};
 pub use door::{BindError, Door, House};
 pub use dropped::{Dropped, Ledger, Reason, Witness};
 pub use kept::Kept;
+
 pub use tls::{Tls, TlsError};
 
 use crate::types::Name;

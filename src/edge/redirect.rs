@@ -2,6 +2,7 @@
 //! host and path there, but for those by which an authority looks whether a host leads here.
 
 use super::acme::Challenges;
+use super::code::{MALFORMED, UNKNOWN_CHALLENGE};
 use crate::types::Host;
 use bytes::Bytes;
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
@@ -75,19 +76,10 @@ async fn answer(session: &mut ServerSession, answer: Answer) -> pingora::Result<
     let (status, header, body) = match answer {
         Answer::Moved(location) => (308, ("Location", location), Bytes::new()),
         Answer::Proof(proof) => (200, kind("application/octet-stream"), proof),
-        Answer::Malformed => (
-            400,
-            kind("application/json"),
-            Bytes::from_static(
-                br#"{"error":{"code":"malformed_request","message":"the Host or the path cannot be redirected"}}"#,
-            ),
-        ),
-        Answer::UnknownChallenge => (
-            404,
-            kind("application/json"),
-            Bytes::from_static(
-                br#"{"error":{"code":"unknown_challenge","message":"no certificate is being ordered for this host by this token"}}"#,
-            ),
+        Answer::Malformed => refusal(MALFORMED, "the Host or the path cannot be redirected"),
+        Answer::UnknownChallenge => refusal(
+            UNKNOWN_CHALLENGE,
+            "no certificate is being ordered for this host by this token",
         ),
     };
     let mut response = ResponseHeader::build(status, Some(4))?;
@@ -95,6 +87,11 @@ async fn answer(session: &mut ServerSession, answer: Answer) -> pingora::Result<
     response.insert_header(header.0, header.1)?;
     session.write_response_header(Box::new(response)).await?;
     session.write_response_body(body, true).await
+}
+
+fn refusal((code, status): (&str, u16), message: &str) -> (u16, (&'static str, String), Bytes) {
+    let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}"}}}}"#);
+    (status, kind("application/json"), body.into())
 }
 
 fn kind(kind: &str) -> (&'static str, String) {

@@ -2,6 +2,7 @@
 //! pingora needs for a request is made when its head is complete, and gone when it is answered.
 
 use super::Deadlines;
+use super::code::{MALFORMED, TIMED_OUT, TOO_LARGE};
 use super::connection::Connection;
 use super::dropped::Reason;
 use super::front::{Front, Guest};
@@ -9,6 +10,7 @@ use super::head::{self, Head, Refusal};
 use super::io::Io;
 use super::stream::Wire;
 use crate::types::RequestId;
+use http::StatusCode;
 use pingora::apps::{
     HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp,
 };
@@ -162,25 +164,18 @@ fn limit(session: &mut ServerSession, deadlines: &Deadlines) {
 }
 
 async fn refuse<A>(front: &Front<A>, wire: Box<Wire>, connection: &Connection, refused: Refused) {
-    let (reason, status, code, message) = match refused {
+    let (reason, (code, status), message) = match refused {
         Refused::Slow => (
             Reason::HeadTimeout,
-            "408 Request Timeout",
-            "request_timeout",
+            TIMED_OUT,
             "the request's header did not arrive in time".to_owned(),
         ),
-        Refused::Head(refusal @ Refusal::TooLarge) => (
-            Reason::HeadTooLarge,
-            "431 Request Header Fields Too Large",
-            "header_too_large",
-            refusal.to_string(),
-        ),
-        Refused::Head(refusal @ Refusal::Malformed(_)) => (
-            Reason::HeadMalformed,
-            "400 Bad Request",
-            "malformed_request",
-            refusal.to_string(),
-        ),
+        Refused::Head(refusal @ Refusal::TooLarge) => {
+            (Reason::HeadTooLarge, TOO_LARGE, refusal.to_string())
+        }
+        Refused::Head(refusal @ Refusal::Malformed(_)) => {
+            (Reason::HeadMalformed, MALFORMED, refusal.to_string())
+        }
     };
     let id = RequestId::fresh();
     tracing::debug!(listener = %connection.listener, client = %connection.client, request_id = %id, "refused: {message}");
@@ -191,8 +186,11 @@ async fn refuse<A>(front: &Front<A>, wire: Box<Wire>, connection: &Connection, r
         "error": { "code": code, "message": message, "request_id": id.to_string() }
     })
     .to_string();
+    let phrase = StatusCode::from_u16(status).ok();
+    let phrase = phrase.and_then(|status| status.canonical_reason());
+    let phrase = phrase.unwrap_or_default();
     let answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          X-Request-Id: {id}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );

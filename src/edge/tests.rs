@@ -562,22 +562,22 @@ async fn heads_that_are_too_large_or_malformed_are_refused_before_the_applicatio
     let large = format!("GET /{} HTTP/1.1\r\n", "a".repeat(head::LONGEST));
     let rows = [
         (large.as_str(), 431, "header_too_large"),
-        ("GET / HTTP/1.1\r\n\r\n", 400, "malformed_request"),
-        ("GET / HTTP/1.1\nHost: a\n\n", 400, "malformed_request"),
+        ("GET / HTTP/1.1\r\n\r\n", 400, "request_malformed"),
+        ("GET / HTTP/1.1\nHost: a\n\n", 400, "request_malformed"),
         (
             "GET / HTTP/1.1\r\nHost: a\0\r\n\r\n",
             400,
-            "malformed_request",
+            "request_malformed",
         ),
         (
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             400,
-            "malformed_request",
+            "request_malformed",
         ),
         (
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
             400,
-            "malformed_request",
+            "request_malformed",
         ),
     ];
     let run = setup().run();
