@@ -33,9 +33,9 @@ test-install: tools
 	packaging/test/prepare
 
 .PHONY: image test-image
-image:
+image: tools
 	packaging/container/build
-test-image:
+test-image: tools
 	packaging/test/prepare-image
 
 .PHONY: bench

@@ -18,7 +18,8 @@ pub fn make(directory: &Path) -> io::Result<()> {
 /// is on disk, on storage that honours flush.
 ///
 /// # Errors
-/// What the system said. What was there is there still.
+/// What the system said. What was there is there still; or the new one, whole, which a power cut
+/// may take back, where no more than the directory could not be synced.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let fresh = path.with_added_extension("new");

@@ -33,14 +33,24 @@ pub use connection::{Connection, connection};
 pub use door::{BindError, Door, House};
 pub use dropped::{Dropped, Ledger, Reason, Witness};
 pub use kept::Kept;
-
 pub use tls::{Tls, TlsError};
 
 use crate::types::Name;
+use http::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// What our own answers tell a browser that is shown one: to take them for what they say they are,
+/// to load nothing on their behalf, and to show them in nobody's frame.
+pub const FOR_BROWSERS: [(HeaderName, HeaderValue); 2] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+];
 
 /// `[[listen]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

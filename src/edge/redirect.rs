@@ -1,6 +1,7 @@
 //! The application of listeners that only say `https`: every request is answered 308 to the same
 //! host and path there, but for those by which an authority looks whether a host leads here.
 
+use super::FOR_BROWSERS;
 use super::acme::Challenges;
 use super::code::{MALFORMED, UNKNOWN_CHALLENGE};
 use crate::types::Host;
@@ -83,6 +84,9 @@ async fn answer(session: &mut ServerSession, answer: Answer) -> pingora::Result<
         ),
     };
     let mut response = ResponseHeader::build(status, Some(4))?;
+    for (name, value) in FOR_BROWSERS {
+        response.insert_header(name, value)?;
+    }
     response.insert_header("Content-Length", body.len().to_string())?;
     response.insert_header(header.0, header.1)?;
     session.write_response_header(Box::new(response)).await?;

@@ -1,7 +1,6 @@
 //! A connection's requests, one after the other. Between them only the stream is held: what
 //! pingora needs for a request is made when its head is complete, and gone when it is answered.
 
-use super::Deadlines;
 use super::code::{MALFORMED, TIMED_OUT, TOO_LARGE};
 use super::connection::Connection;
 use super::dropped::Reason;
@@ -9,6 +8,7 @@ use super::front::{Front, Guest};
 use super::head::{self, Head, Refusal};
 use super::io::Io;
 use super::stream::Wire;
+use super::{Deadlines, FOR_BROWSERS};
 use crate::types::RequestId;
 use http::StatusCode;
 use pingora::apps::{
@@ -189,9 +189,13 @@ async fn refuse<A>(front: &Front<A>, wire: Box<Wire>, connection: &Connection, r
     let phrase = StatusCode::from_u16(status).ok();
     let phrase = phrase.and_then(|status| status.canonical_reason());
     let phrase = phrase.unwrap_or_default();
+    let told: String = FOR_BROWSERS
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap_or_default()))
+        .collect();
     let answer = format!(
         "HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         X-Request-Id: {id}\r\nConnection: close\r\n\r\n{body}",
+         {told}X-Request-Id: {id}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     if let Ok(Ok(io)) = timeout(

@@ -30,8 +30,8 @@ pub use flight::Flight;
 pub use refuse::{Answer, Refusal};
 pub use route::{Hook, Route, Table, Way};
 
-use crate::edge::Connection;
 use crate::edge::source::{Admitted, Directory};
+use crate::edge::{Connection, FOR_BROWSERS};
 use crate::spool::Spool;
 use crate::telemetry::Audit;
 use crate::types::{Clock, Host, Secret};
@@ -56,12 +56,7 @@ const KEEP_ALIVE: u64 = 60;
 /// nothing else does.
 const BODY_GAP: Duration = Duration::from_secs(30);
 
-/// What our own answers tell a browser that is shown one: to take them for what they say they are,
-/// to load nothing on their behalf and show them in nobody's frame, and, over TLS, to come back for
-/// a year with TLS only.
-const NO_GUESSING: HeaderValue = HeaderValue::from_static("nosniff");
-const NOTHING_LOADED: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// Tells a browser, over TLS, to come back for a year with TLS only.
 const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What requests are judged by: swapped whole on a reload; a request keeps the one it began with.
@@ -185,8 +180,9 @@ impl Gate {
             head.insert_header(http::header::LOCATION, location.clone())?;
         }
         head.insert_header("x-request-id", request)?;
-        head.insert_header(http::header::X_CONTENT_TYPE_OPTIONS, NO_GUESSING)?;
-        head.insert_header(http::header::CONTENT_SECURITY_POLICY, NOTHING_LOADED)?;
+        for (name, value) in FOR_BROWSERS {
+            head.insert_header(name, value)?;
+        }
         let connection = crate::edge::connection();
         let tells = |of: fn(&Connection) -> bool| connection.as_deref().is_some_and(of);
         if tells(|connection| connection.tls.is_some()) {

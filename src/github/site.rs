@@ -90,8 +90,11 @@ impl Site {
     /// isolation", of `docs.github.com`.
     #[must_use]
     pub fn stores(&self) -> Vec<String> {
+        // There is nothing below an address.
+        let named = matches!(self.web.host(), Some(url::Host::Domain(_)));
         let isolated = ISOLATED
             .iter()
+            .filter(|_| named)
             .map(|label| self.beside(&format!("{label}.")));
         match self.product {
             Product::Cloud if self.web.host_str() == Some("github.com") => cloud().collect(),

@@ -11,11 +11,11 @@ const COMPOSE: &str = "packaging/container/compose.yaml";
 
 /// A program that `tests/tools/judges` installs.
 pub fn tool(name: &str) -> Option<PathBuf> {
-    let path = at(".cache/judges/bin").join(name);
-    if path.exists() {
-        return Some(path);
+    // Written when all is there.
+    if at(".cache/judges/contents").exists() {
+        return Some(at(".cache/judges/bin").join(name));
     }
-    skipped("what reads the files for containers is not installed");
+    skipped(&format!("`{name}` is not installed"));
     None
 }
 

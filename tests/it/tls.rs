@@ -4,9 +4,14 @@ use crate::harness::{HOST, Site, Tool, vacant};
 use crate::packaging::tool;
 use crate::world::Authority;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
+use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpStream;
 
 /// A certificate such as public authorities issue: for three months.
 fn issue_publicly(authority: &Authority, chain: &Path, key: &Path) {
@@ -92,18 +97,28 @@ async fn a_scanner_finds_nothing_against_the_public_listener() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_of_its_own_tell_browsers_to_guess_nothing_and_load_nothing() {
     let (site, target) = (Site::new(), Tool::open().await);
-    let plain = vacant().await;
-    let door = format!("[[listen]]\nname = \"plain\"\naddress = \"{plain}\"\ntls = false");
-    site.configure_hook("", target.address, &door);
+    let (plain, moving) = (vacant().await, vacant().await);
+    let doors = format!(
+        "[[listen]]\nname = \"plain\"\naddress = \"{plain}\"\ntls = false\n\
+         [[listen]]\nname = \"moving\"\naddress = \"{moving}\"\ntls = false\nonly = \"redirect\""
+    );
+    site.configure_hook("", target.address, &doors);
     let gate = site.start().await;
     let client = gate.client();
-    let clear = format!("http://{plain}/hook");
-    for (url, secure) in [
-        (gate.url("/hook"), true),
-        (gate.url("/other"), true),
-        (clear, false),
+    let challenge = format!("http://{moving}/.well-known/acme-challenge/x");
+    for (url, status, secure) in [
+        (gate.url("/hook"), 405, true),
+        (gate.url("/other"), 404, true),
+        // With a head over 64 KiB, which never reaches a route.
+        (gate.url("/large"), 431, false),
+        (format!("http://{plain}/hook"), 405, false),
+        (format!("http://{moving}/hook"), 308, false),
+        (challenge, 404, false),
     ] {
-        let answer = client.get(&url).header("host", HOST).send().await.unwrap();
+        let filling = "a".repeat(if status == 431 { 65 << 10 } else { 1 });
+        let asked = client.get(&url).header("host", HOST);
+        let answer = asked.header("x-filling", filling).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{url}");
         let of = |name: &str| {
             answer
                 .headers()
@@ -115,5 +130,44 @@ async fn answers_of_its_own_tell_browsers_to_guess_nothing_and_load_nothing() {
         assert_eq!(of("content-security-policy"), Some(policy), "{url}");
         let held = secure.then_some("max-age=31536000");
         assert_eq!(of("strict-transport-security"), held, "{url}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gate_chooses_the_cipher_and_not_the_client() {
+    let (site, target) = (Site::new(), Tool::open().await);
+    site.configure_hook("", target.address, "");
+    let authority = Authority::new("a public authority");
+    issue_publicly(&authority, &site.path("chain.pem"), &site.path("key.pem"));
+    let gate = site.start().await;
+    for (version, chosen) in [
+        (
+            &rustls::version::TLS12,
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        ),
+        (&rustls::version::TLS13, "TLS13_AES_128_GCM_SHA256"),
+    ] {
+        let mut provider = aws_lc_rs::default_provider();
+        // ChaCha20 first, AES with 128 bits last of each version.
+        provider.cipher_suites.sort_by_key(|suite| {
+            let name = format!("{:?}", suite.suite());
+            (name.contains("AES"), name.contains("AES_128"))
+        });
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = authority.pem();
+        roots
+            .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
+            .unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(gate.address).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let name = ServerName::try_from(HOST).unwrap();
+        let stream = connector.connect(name, stream).await.unwrap();
+        let suite = stream.get_ref().1.negotiated_cipher_suite().unwrap();
+        assert_eq!(format!("{:?}", suite.suite()), chosen);
     }
 }

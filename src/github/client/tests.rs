@@ -577,3 +577,20 @@ fn authorities_that_cannot_be_read_are_told_with_their_site() {
         "{text}"
     );
 }
+
+#[test]
+fn a_server_that_is_named_by_its_address_has_no_hosts_below_it() {
+    let site = |web: &str| Site {
+        name: "ghes".parse().unwrap(),
+        product: crate::github::Product::Server,
+        web: web.parse().unwrap(),
+        ca: None,
+        via: None,
+    };
+    let below = site("https://github.corp.internal").stores();
+    assert_eq!(below.len(), 3);
+    assert_eq!(below[0], "https://codeload.github.corp.internal");
+    for address in ["https://192.0.2.1", "https://[2001:db8::1]:8443"] {
+        assert_eq!(site(address).stores(), [""; 0], "{address}");
+    }
+}
