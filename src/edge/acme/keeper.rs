@@ -274,7 +274,7 @@ impl Keeper {
             questions.next = self.parts.clock.now().after(schedule::QUESTIONS_APART);
             return;
         };
-        let told = window::ask(&self.parts, &self.authority, &leaf).await;
+        let told = window::ask(&self.authority, &leaf).await;
         let (now, chance) = (self.parts.clock.now(), self.parts.entropy.unit());
         let told = told.and_then(|told| match told {
             Told::Window(window, again) => {

@@ -72,8 +72,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     ways: Vec<Way>,
-    /// Held by who looks for an account or makes one, so that two do not make the same.
-    accounts: tokio::sync::Mutex<()>,
+    accounts: account::Accounts,
 }
 
 impl Acme {
@@ -93,7 +92,7 @@ impl Acme {
                 clock,
                 entropy,
                 ways,
-                accounts: tokio::sync::Mutex::new(()),
+                accounts: account::Accounts::default(),
             }),
             keepers: ArcSwap::default(),
             applying: Mutex::new(()),

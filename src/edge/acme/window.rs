@@ -1,9 +1,8 @@
 //! When the authority wants a certificate renewed: ACME renewal information (RFC 9773). Asked
-//! without an account's signature, and never needed: whatever it comes to, a certificate has its
+//! without an account, and never needed: whatever it comes to, a certificate has its
 //! life.
 
-use super::Parts;
-use super::account::account;
+use super::account::nobody;
 use super::client::Client;
 use super::failure::{Failure, bounded};
 use super::schedule::Window;
@@ -30,7 +29,6 @@ pub(super) enum Told {
 
 /// Asks the authority for the window of a certificate.
 pub(super) async fn ask(
-    parts: &Parts,
     authority: &Authority,
     leaf: &CertificateDer<'static>,
 ) -> Result<Told, Failure> {
@@ -40,8 +38,7 @@ pub(super) async fn ask(
     let client = Client::new(authority.roots.as_deref()).map_err(Failure::other)?;
     let last = client.told();
     let question = async {
-        let account = account(parts, authority, &client).await?;
-        match account.renewal_info(&name).await {
+        match nobody(authority, &client).await?.renewal_info(&name).await {
             Ok((info, again)) => {
                 let window = window(info).map_err(Failure::other)?;
                 Ok(Told::Window(window, again))

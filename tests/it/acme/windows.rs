@@ -115,6 +115,36 @@ async fn it_is_renewed_when_the_authority_wants_it() {
     assert!(measured.contains(&windows), "{measured}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_makes_no_account() {
+    let later = |book: &mut super::relay::Book| book.window = Some(window(2400, 2424, ""));
+    let Some(mut bench) = Bench::open("", later).await else {
+        return;
+    };
+    bench.once(|one| one["window"].is_object()).await;
+    let accounts = |bench: &Bench| {
+        let entries = std::fs::read_dir(bench.site.path("state/acme")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let of_account = |path: &std::path::PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with("account-")
+        };
+        paths.filter(of_account).collect::<Vec<_>>()
+    };
+    let kept = accounts(&bench);
+    assert_eq!(kept.len(), 1);
+    std::fs::remove_file(&kept[0]).unwrap();
+    let sooner = window(2000, 2024, "");
+    let start =
+        moment(&serde_json::from_slice::<Value>(&sooner.body).unwrap()["suggestedWindow"]["start"]);
+    bench.relay.book().window = Some(sooner);
+    bench.turn(hours(7));
+    bench
+        .once(|one| moment(&one["window"]["start"]).as_second() == start.as_second())
+        .await;
+    assert_eq!(accounts(&bench), Vec::<std::path::PathBuf>::new());
+}
+
 /// Answers that are no window, and what is said of them.
 fn rubbish() -> Vec<(Answer, &'static str)> {
     let page = "<html>bad gateway</html>";
