@@ -49,9 +49,13 @@ impl Told {
 
     /// For how long the last answer asked not to come again, where it was an error.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let last = self.last();
+        self.last().retry_after.filter(|_| self.refused())
+    }
+
+    /// Whether the last answer was an error.
+    pub(super) fn refused(&self) -> bool {
         let failed = |status: StatusCode| status.is_client_error() || status.is_server_error();
-        last.retry_after.filter(|_| last.status.is_some_and(failed))
+        self.last().status.is_some_and(failed)
     }
 
     /// Whether the authority is there, and takes requests, whatever it said of the last one.
@@ -243,6 +247,7 @@ mod tests {
             });
             assert_eq!(told.takes_requests(), takes, "{status}");
             assert_eq!(told.retry_after(), asked, "{status}");
+            assert_eq!(told.refused(), asked.is_some(), "{status}");
         }
     }
 }

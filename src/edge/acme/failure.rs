@@ -3,6 +3,7 @@
 use super::Way;
 use instant_acme::Error;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Of what an authority says of a failure; nobody reads more.
 const LONGEST_TOLD: usize = 1000;
@@ -56,6 +57,12 @@ impl From<Error> for Failure {
                 Self::AccountUnknown
             }
             Error::Api(problem) if problem.r#type.as_deref() == Some(BAD_NONCE) => Self::BadNonce,
+            Error::Timeout(Some(again)) => Self::Other {
+                why: fault.to_string(),
+                retry_after: Some(
+                    Instant::from_std(*again).saturating_duration_since(Instant::now()),
+                ),
+            },
             _ => Self::other(bounded(fault.to_string())),
         }
     }
@@ -73,6 +80,15 @@ pub(super) fn bounded(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_that_is_too_long_to_wait_for_is_kept() {
+        let again = Instant::now() + Duration::from_secs(3600);
+        let asked = Failure::from(Error::Timeout(Some(again.into_std()))).retry_after();
+        let asked = asked.map_or(0, |asked| asked.as_secs());
+        assert!((3500..=3600).contains(&asked), "{asked}");
+        assert_eq!(Failure::from(Error::Timeout(None)).retry_after(), None);
+    }
 
     #[test]
     fn what_is_told_is_cut_where_nobody_reads_on() {

@@ -83,9 +83,9 @@ async fn within(
     );
     done.unwrap_or_else(|_| Err(Failure::other(late)))
         .map_err(|failure| match failure {
-            Failure::Other { why, .. } => Failure::Other {
+            Failure::Other { why, retry_after } => Failure::Other {
                 why,
-                retry_after: told.retry_after(),
+                retry_after: retry_after.or_else(|| told.retry_after()),
             },
             Failure::Unproved { .. } | Failure::AccountUnknown | Failure::BadNonce => failure,
         })
@@ -107,7 +107,11 @@ async fn one(
     drop(answered);
     match looked {
         Ok(OrderStatus::Ready) => {}
-        Ok(_) | Err(Error::Api(_)) => return Err(unproved(&mut order, way, looked.err()).await),
+        // The request was refused: that says nothing of the names, and no more is asked.
+        Err(fault) if client.told().refused() => return Err(fault.into()),
+        Ok(_) | Err(Error::Api(_)) => {
+            return Err(unproved(&mut order, way, looked.err(), &client.told()).await);
+        }
         Err(fault) => return Err(fault.into()),
     }
     let made = |fault: rcgen::Error| Failure::other(format!("cannot make a request: {fault}"));
@@ -204,12 +208,14 @@ async fn prove(parts: &Parts, order: &mut Order, way: Way) -> Result<Vec<Answere
 }
 
 /// Which name was not proved, and what the authority saw.
-async fn unproved(order: &mut Order, way: Way, fault: Option<Error>) -> Failure {
+async fn unproved(order: &mut Order, way: Way, fault: Option<Error>, told: &Told) -> Failure {
     let mut names = order.authorizations();
     while let Some(Ok(mut name)) = names.next().await {
         let host = name.identifier().to_string();
-        let Ok(state) = name.refresh().await else {
-            continue;
+        let state = match name.refresh().await {
+            Ok(state) => state,
+            Err(_) if told.takes_requests() => continue,
+            Err(fault) => return fault.into(),
         };
         let mut errors = state.challenges.iter().filter_map(|one| one.error.as_ref());
         if let Some(error) = errors.next() {

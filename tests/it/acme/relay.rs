@@ -21,6 +21,10 @@ use tokio_rustls::TlsAcceptor;
 const RENEWAL_INFO: &str = "/renewal-info/";
 /// Where Pebble takes new orders.
 const NEW_ORDER: &str = "/order-plz";
+/// Where Pebble says how an order stands.
+const ORDERS: &str = "/my-order/";
+/// Where it says how a name of one stands.
+const NAMES: &str = "/authZ/";
 const BAD_NONCE: &str = "urn:ietf:params:acme:error:badNonce";
 
 /// What is answered instead of asking Pebble.
@@ -67,6 +71,12 @@ pub struct Book {
     pub forgets_replaced: bool,
     /// The answer to new orders.
     pub refusal: Option<Answer>,
+    /// The answer to those that name what they replace.
+    pub refuses_replaced: Option<Answer>,
+    /// The answer to whoever looks how an order stands.
+    pub standing: Option<Answer>,
+    /// What was asked of orders and their names since then.
+    pub looks: Vec<String>,
     /// How far ahead of the machine's time the gate is.
     pub turned: i64,
     /// Of which certificates it was asked.
@@ -77,6 +87,16 @@ pub struct Book {
 }
 
 impl Book {
+    /// The answer to who looks how an order stands.
+    fn looked(&mut self, path: &str) -> Option<Answer> {
+        let standing = self.standing.clone()?;
+        let of_order = path.starts_with(ORDERS);
+        if of_order || (path.starts_with(NAMES) && !self.looks.is_empty()) {
+            self.looks.push(path.to_owned());
+        }
+        of_order.then_some(standing)
+    }
+
     fn now(&self) -> jiff::Timestamp {
         jiff::Timestamp::now() + jiff::SignedDuration::from_secs(self.turned)
     }
@@ -195,9 +215,14 @@ impl Inner {
                 replaces: replaced.clone(),
             };
             book.orders.push(order);
-            if let Some(refusal) = book.refusal.clone() {
+            let of_replaced = book.refuses_replaced.clone();
+            let of_replaced = of_replaced.filter(|_| replaced.is_some());
+            if let Some(refusal) = book.refusal.clone().or(of_replaced) {
                 return Ok(given(refusal));
             }
+        }
+        if let Some(standing) = self.book.lock().unwrap().looked(&path) {
+            return Ok(given(standing));
         }
         let url = format!("https://{}{}", self.pebble, head.uri);
         let mut headers = head.headers;

@@ -267,6 +267,30 @@ async fn an_authority_that_wants_to_be_left_alone_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_the_authority_puts_off_is_left_alone() {
+    let limited =
+        r#"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many","status":429}"#;
+    let later = r#"{"status":"processing","authorizations":[],"finalize":"https://ca.example/"}"#;
+    for (standing, said) in [
+        (Answer::new(429, limited).after("7200"), "too many"),
+        (Answer::new(200, later).after("7200"), "timed out"),
+    ] {
+        let puts_off = |book: &mut super::relay::Book| book.standing = Some(standing);
+        let Some(bench) = Bench::open("", puts_off).await else {
+            return;
+        };
+        let one = bench.once(|one| one["failures"] == 1).await;
+        assert!(one["last_error"].as_str().unwrap().contains(said), "{one}");
+        let book = bench.relay.book();
+        let next = moment(&one["next_attempt"]);
+        let pause = next.duration_since(book.orders.last().unwrap().at);
+        assert!(pause >= hours(2), "{one}");
+        // Its names are not asked about either.
+        assert_eq!(book.looks.len(), 1, "{:?}", book.looks);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_wants_every_certificate_renewed_at_once_is_asked_less_and_less() {
     let always = |book: &mut super::relay::Book| book.window = Some(window(-2, -1, ""));
     let Some(mut bench) = Bench::open("", always).await else {
