@@ -4,6 +4,7 @@
 
 use super::failure::Failure;
 use super::order;
+use super::questions::Questions;
 use super::schedule::Window;
 use super::window::{self, Told};
 use super::{Parts, listed, schedule};
@@ -39,6 +40,8 @@ pub struct Keeper {
 pub struct Standing {
     /// When it is asked for next.
     pub next: Timestamp,
+    /// What time it was when that was decided.
+    counted: Timestamp,
     /// Why then.
     pub due: Due,
     /// How many tries failed since the last that did not.
@@ -82,19 +85,6 @@ impl Due {
     }
 }
 
-/// What a keeper knows while it runs.
-#[derive(Debug)]
-struct Questions {
-    /// When the authority is asked for a window next.
-    next: Timestamp,
-    /// How many questions failed in a row.
-    failures: u32,
-    /// How many certificates in a row it had renewed early.
-    early: u32,
-    /// When the last one was issued.
-    issued: Option<Timestamp>,
-}
-
 impl Keeper {
     pub(super) fn new(
         parts: Arc<Parts>,
@@ -115,6 +105,7 @@ impl Keeper {
             hosts,
             standing: Mutex::new(Standing {
                 next,
+                counted: now,
                 due,
                 failures: 0,
                 last_error: None,
@@ -153,12 +144,7 @@ impl Keeper {
     /// Has it issued or renewed whenever it is time, until `stop`, or until it is not wanted any
     /// more.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
-        let mut questions = Questions {
-            next: self.parts.clock.now(),
-            failures: 0,
-            early: 0,
-            issued: None,
-        };
+        let mut questions = Questions::new(self.parts.clock.now());
         let work = async {
             loop {
                 self.step(&mut questions).await;
@@ -197,26 +183,56 @@ impl Keeper {
 
     /// Does what is due, or waits for it.
     async fn step(&self, questions: &mut Questions) {
-        let (now, standing) = (self.parts.clock.now(), self.standing());
+        let now = self.parts.clock.now();
+        self.follow(questions, now);
+        let standing = self.standing();
         if standing.next <= now || self.asked.load(Ordering::Acquire) {
             return self.attempt(questions).await;
         }
         let mut left = standing.next.since(now);
         // While orders fail, they alone are tried again.
         if standing.failures == 0 {
-            if questions.next <= now {
+            if questions.next() <= now {
                 tokio::select! {
                     () = self.question(questions) => {}
                     () = self.woken.notified() => {}
                 }
                 return;
             }
-            left = left.min(questions.next.since(now));
+            left = left.min(questions.next().since(now));
         }
         tokio::select! {
             () = tokio::time::sleep(left.min(LOOK_EVERY)) => {}
             () = self.woken.notified() => {}
         }
+    }
+
+    /// Follows a clock that was set back: what was counted from a wrong time is not waited for until
+    /// the clock is there again.
+    fn follow(&self, questions: &mut Questions, now: Timestamp) {
+        questions.follow(now);
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.counted <= now {
+            return;
+        }
+        let (served, chance) = (self.served(), self.parts.entropy.unit());
+        let life = served.map(|(life, _)| life);
+        let wanted = match (standing.due, life, &standing.window) {
+            (Due::Life, Some(life), _) => Some(schedule::renewal(&life, now, chance)),
+            (Due::Authority, Some(life), Some(window)) => {
+                let moment = schedule::within(window, &life, chance).ok();
+                moment.map(|moment| schedule::held(moment, questions.earliest(&life), &life, now))
+            }
+            (
+                Due::Missing | Due::Life | Due::Authority | Due::Retry | Due::ByHand,
+                None | Some(_),
+                None | Some(_),
+            ) => None,
+        };
+        let sooner = schedule::set_back(standing.next, standing.counted, now);
+        standing.next = wanted.unwrap_or(sooner);
+        standing.counted = now;
+        tracing::info!(hosts = listed(&self.hosts), next = %standing.next, "the clock was set back, and so is when a certificate is asked for");
     }
 
     async fn attempt(&self, questions: &mut Questions) {
@@ -244,6 +260,7 @@ impl Keeper {
             Ok(life) => {
                 *standing = Standing {
                     next: schedule::renewal(&life, now, chance),
+                    counted: now,
                     due: Due::Life,
                     failures: 0,
                     last_error: None,
@@ -251,13 +268,15 @@ impl Keeper {
                     window_error: None,
                     issued: Some(due),
                 };
-                questions.renewed(due, before.map(|(life, _)| life).as_ref(), now);
+                let before = before.map(|(life, _)| life);
+                questions.renewed(due == Due::ByHand, before.as_ref(), now);
                 tracing::info!(hosts, due = due.code(), not_after = %life.not_after, next = %standing.next, "a certificate was issued and is served");
             }
             Err(failure) => {
                 standing.failures = standing.failures.saturating_add(1);
                 let asked = failure.retry_after();
                 standing.next = schedule::retry(standing.failures, asked, now, chance);
+                standing.counted = now;
                 standing.due = Due::Retry;
                 standing.last_error = Some(failure.to_string());
                 tracing::error!(hosts, next = %standing.next, "no certificate was issued, what is served stays: {failure}");
@@ -271,7 +290,8 @@ impl Keeper {
     /// Asks the authority when it wants what is served renewed, and does as it says.
     async fn question(&self, questions: &mut Questions) {
         let Some((life, leaf)) = self.served() else {
-            questions.next = self.parts.clock.now().after(schedule::QUESTIONS_APART);
+            let now = self.parts.clock.now();
+            questions.again(now.after(schedule::QUESTIONS_APART), now);
             return;
         };
         let told = window::ask(&self.authority, &leaf).await;
@@ -300,28 +320,31 @@ impl Keeper {
             .map_or(questions.failures.saturating_add(1), |_| 0);
         match told {
             Ok(Some((window, moment, again))) => {
-                questions.next = schedule::question(again, now);
+                questions.again(schedule::question(again, now), now);
                 // While it stays the same, so does the moment.
                 if standing.window.as_ref() == Some(&window) {
                     return;
                 }
-                standing.next = moment.max(questions.earliest());
+                standing.next = schedule::held(moment, questions.earliest(&life), &life, now);
+                standing.counted = now;
                 standing.due = Due::Authority;
                 let explanation = window.explanation.as_ref().map(ToString::to_string);
                 tracing::info!(hosts, start = %window.start, end = %window.end, explanation, next = %standing.next, "the authority says when it wants the certificate renewed");
                 standing.window = Some(window);
             }
             Ok(None) => {
-                questions.next = now.after(schedule::QUESTIONS_APART);
+                questions.again(now.after(schedule::QUESTIONS_APART), now);
                 if standing.window.take().is_some() {
                     standing.next = schedule::renewal(&life, now, chance);
+                    standing.counted = now;
                     standing.due = Due::Life;
                 }
             }
             Err(failure) => {
                 let asked = failure.retry_after();
-                questions.next = schedule::retry(questions.failures, asked, now, chance);
-                tracing::warn!(hosts, next = %standing.next, again = %questions.next, "the authority does not say when it wants the certificate renewed, it is renewed when it would be: {failure}");
+                let again = schedule::retry(questions.failures, asked, now, chance);
+                questions.again(again, now);
+                tracing::warn!(hosts, next = %standing.next, %again, "the authority does not say when it wants the certificate renewed, it is renewed when it would be: {failure}");
             }
         }
     }
@@ -339,62 +362,5 @@ impl Keeper {
     }
 }
 
-impl Questions {
-    /// A certificate was issued in the place of one with the life `before`.
-    fn renewed(&mut self, due: Due, before: Option<&Life>, now: Timestamp) {
-        match due {
-            Due::Authority if before.is_some_and(|life| schedule::is_early(life, now)) => {
-                self.early = self.early.saturating_add(1);
-            }
-            Due::Authority | Due::Life | Due::Missing => self.early = 0,
-            Due::Retry | Due::ByHand => {}
-        }
-        self.issued = Some(now);
-        self.failures = 0;
-        self.next = now;
-    }
-
-    /// Before this nothing is renewed for the authority's sake.
-    fn earliest(&self) -> Timestamp {
-        let issued = self.issued.unwrap_or_default();
-        issued.after(schedule::apart(self.early))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn early_renewals_in_a_row_come_at_growing_distances() {
-        let day = Duration::from_secs(24 * 3600);
-        let mut now = Timestamp::from_millis(1_800_000_000_000);
-        let mut questions = Questions {
-            next: now,
-            failures: 3,
-            early: 0,
-            issued: None,
-        };
-        assert!(questions.earliest() < now);
-        let life = |from: Timestamp| Life {
-            not_before: from,
-            not_after: from.after(day * 90),
-        };
-        let mut before = None;
-        let mut pauses = Vec::new();
-        for _ in 0..12 {
-            questions.renewed(Due::Authority, before.as_ref(), now);
-            assert_eq!((questions.next, questions.failures), (now, 0));
-            before = Some(life(now));
-            pauses.push(questions.earliest().since(now).as_secs() / 60);
-            now = questions.earliest();
-        }
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]);
-        // What failed, and what somebody wanted, is neither one more nor the end of it.
-        questions.renewed(Due::Retry, before.as_ref(), now);
-        questions.renewed(Due::ByHand, before.as_ref(), now);
-        assert_eq!(questions.early, 11);
-        questions.renewed(Due::Authority, before.as_ref(), now.after(day * 31));
-        assert_eq!(questions.early, 0);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod client;
 mod failure;
 mod keeper;
 mod order;
+mod questions;
 mod schedule;
 mod window;
 

@@ -8,7 +8,7 @@ use url::Url;
 /// After the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause that failures alone make.
-const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
 /// The longest pause that an authority can ask for.
 pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Between two orders that nobody asked for by hand, however short certificates live.
@@ -54,10 +54,32 @@ pub(super) fn within(window: &Window, life: &Life, chance: f64) -> Result<Timest
             window.start, life.not_after
         ));
     }
-    let whole = life.not_after.since(life.not_before);
-    let latest = life.not_before.after(whole * 9 / 10);
+    let latest = latest(life);
     let open = window.end.min(latest).since(window.start);
     Ok(window.start.after(open.mul_f64(chance)).min(latest))
+}
+
+/// When it is renewed where that would be at `moment` and may not be before `earliest`: that waits
+/// no longer than until a tenth of its life is left either.
+pub(super) fn held(
+    moment: Timestamp,
+    earliest: Timestamp,
+    life: &Life,
+    now: Timestamp,
+) -> Timestamp {
+    moment.max(earliest.min(latest(life).max(now.after(LEAST_APART))))
+}
+
+/// The last moment that leaves enough of its life for many tries.
+fn latest(life: &Life) -> Timestamp {
+    let whole = life.not_after.since(life.not_before);
+    life.not_before.after(whole * 9 / 10)
+}
+
+/// A moment that was counted when it was `counted`: where the clock was set back since then, it
+/// comes as much sooner. Else it would be waited for until the clock is there again.
+pub(super) fn set_back(moment: Timestamp, counted: Timestamp, now: Timestamp) -> Timestamp {
+    moment.before(counted.since(now))
 }
 
 /// Whether a certificate is renewed before anybody would have expected it: in the first third of
@@ -212,6 +234,35 @@ mod tests {
         let minutes = |early| apart(early).as_secs() / 60;
         assert_eq!([0, 1, 2, 8].map(minutes), [1, 2, 4, 256]);
         assert_eq!([9, 1000, u32::MAX].map(apart), [LONGEST_PAUSE; 3]);
+    }
+
+    #[test]
+    fn no_pause_between_renewals_outlasts_the_certificate() {
+        let hour = Life {
+            not_before: NOW,
+            not_after: NOW.after(hours(1)),
+        };
+        let minutes = |number: u64| NOW.after(Duration::from_secs(number * 60));
+        // At once, after the pause, before its end, or after a minute where that was.
+        assert_eq!(held(minutes(1), NOW, &hour, minutes(2)), minutes(1));
+        assert_eq!(held(minutes(1), minutes(8), &hour, minutes(2)), minutes(8));
+        let late = minutes(360);
+        assert_eq!(held(minutes(1), late, &hour, minutes(2)), minutes(54));
+        assert_eq!(held(minutes(1), late, &hour, minutes(58)), minutes(59));
+        assert_eq!(
+            held(minutes(50), minutes(8), &hour, minutes(2)),
+            minutes(50)
+        );
+    }
+
+    #[test]
+    fn a_moment_comes_sooner_by_what_the_clock_was_set_back() {
+        let counted = NOW.after(hours(1000));
+        let moment = counted.after(hours(1));
+        assert_eq!(set_back(moment, counted, NOW), NOW.after(hours(1)));
+        for later in [counted, moment, moment.after(hours(9))] {
+            assert_eq!(set_back(moment, counted, later), moment);
+        }
     }
 
     #[test]
