@@ -45,15 +45,22 @@ impl World {
 
     pub(super) fn served(&self) -> Vec<Certificate> {
         let keepers = self.acme.keepers();
+        // First, so that one that says of a certificate that it was issued is never shown beside
+        // the one before.
+        let standings = keepers.iter().map(|keeper| (&**keeper, keeper.standing()));
+        let standings: Vec<(&Keeper, Standing)> = standings.collect();
         let served = self.certificates.list().into_iter();
-        served.map(|served| self.shown(served, &keepers)).collect()
+        served
+            .map(|served| self.shown(served, &standings))
+            .collect()
     }
 
-    fn shown(&self, served: Served, keepers: &[Arc<Keeper>]) -> Certificate {
+    fn shown(&self, served: Served, standings: &[(&Keeper, Standing)]) -> Certificate {
         let now = self.clock.now();
         let left = served.not_after.as_millis() - now.as_millis();
-        let its = |keeper: &&Arc<Keeper>| served.origin == "acme" && is_of(keeper, &served.hosts);
-        let standing = keepers.iter().find(its).map(|keeper| keeper.standing());
+        let its = |keeper: &Keeper| served.origin == "acme" && is_of(keeper, &served.hosts);
+        let standing = standings.iter().find(|(keeper, _)| its(keeper));
+        let standing = standing.map(|(_, standing)| standing.clone());
         let (window, window_error) = standing.as_ref().map_or((None, None), window);
         let issued = standing.as_ref().and_then(|standing| standing.issued);
         Certificate {
