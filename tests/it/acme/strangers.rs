@@ -160,7 +160,7 @@ async fn the_certificate_of_a_challenge_is_shown_for_its_own_host_alone() {
     let certificates = certificates(&pebble);
     configure(&site, ports, Doors::TlsOnly, &certificates, "127.0.0.0/8");
     let gate = site.start().await;
-    let mut looks = 0;
+    let mut shown = 0;
     let order = issued(&site);
     tokio::pin!(order);
     loop {
@@ -168,18 +168,20 @@ async fn the_certificate_of_a_challenge_is_shown_for_its_own_host_alone() {
             accepted = listener.accept() => accepted.unwrap().0,
             _ = &mut order => break,
         };
-        looks += 1;
         // Without a name, too: none is sent for an address.
         for host in [OWN, "other.example.com", "a.hooks.example.com", "127.0.0.1"] {
             let shown = shown_to(&gate, host).await;
             assert!(shown.is_err(), "{host}: {shown:?}");
         }
-        let own = shown_to(&gate, HOSTS[0]).await.unwrap();
-        assert_eq!(own, [format!("DNSName({})", HOSTS[0])]);
+        // It may look again when another look was enough and the order is over.
+        if let Ok(own) = shown_to(&gate, HOSTS[0]).await {
+            assert_eq!(own, [format!("DNSName({})", HOSTS[0])]);
+            shown += 1;
+        }
         let mut passed = TcpStream::connect(gate.address).await.unwrap();
         drop(tokio::io::copy_bidirectional(&mut stream, &mut passed).await);
     }
-    assert!(looks > 0);
+    assert!(shown > 0);
     let refused = |record: &Value| record["reason"] == "unknown_challenge";
     eventually(|| site.audit().into_iter().find(refused)).await;
     assert!(shown_to(&gate, HOSTS[0]).await.is_err());

@@ -116,6 +116,65 @@ async fn it_is_renewed_when_the_authority_wants_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_offers_windows_no_more_has_it_renewed_when_it_would_be() {
+    let later = |book: &mut super::relay::Book| book.window = Some(window(2400, 2424, ""));
+    let Some(mut bench) = Bench::open("", later).await else {
+        return;
+    };
+    let one = bench.once(|one| one["window"].is_object()).await;
+    let wanted = moment(&one["next_attempt"]);
+    bench.relay.book().window = None;
+    bench.turn(hours(7));
+    let one = bench.once(|one| one["next_attempt_reason"] == "life").await;
+    assert_eq!(
+        (&one["window"], &one["window_error"]),
+        (&Value::Null, &Value::Null)
+    );
+    let leaf = bench.leaf().await;
+    let (_, parsed) = x509_parser::parse_x509_certificate(&leaf).unwrap();
+    let validity = parsed.validity();
+    let began = Timestamp::from_second(validity.not_before.timestamp()).unwrap();
+    let life = validity.not_after.timestamp() - validity.not_before.timestamp();
+    let next = moment(&one["next_attempt"]);
+    assert_ne!(next, wanted);
+    let after = next.duration_since(began).as_secs();
+    assert!(
+        (life * 2 / 3 - 1..=life * 7 / 10 + 1).contains(&after),
+        "{after} of {life}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_made_anew_where_the_authority_thinks_it_replaced_already() {
+    let refused = r#"{"type":"urn:ietf:params:acme:error:alreadyReplaced",
+        "detail":"another order replaced it","status":409}"#;
+    let prepare = |book: &mut super::relay::Book| {
+        book.window = Some(window(2400, 2424, ""));
+        book.refuses_replaced = Some(Answer::new(409, refused));
+    };
+    let Some(mut bench) = Bench::open("", prepare).await else {
+        return;
+    };
+    bench.once(|one| one["window"].is_object()).await;
+    let first = bench.leaf().await;
+    let at_once = window(-2, -1, "");
+    bench.relay.book().windows.insert(name(&first), at_once);
+    bench.turn(hours(7));
+    bench.other_leaf(&first).await;
+    let one = bench.once(|one| one["issued_reason"] == "authority").await;
+    assert_eq!(one["failures"], 0);
+    let replaced: Vec<_> = {
+        let book = bench.relay.book();
+        book.orders.iter().map(|it| it.replaces.clone()).collect()
+    };
+    assert!(replaced.contains(&Some(name(&first))), "{replaced:?}");
+    assert_eq!(replaced.last(), Some(&None));
+    let logged = bench.logged("names the certificate to be replaced");
+    let said = logged[0]["message"].as_str().unwrap();
+    assert!(said.contains("another order replaced it"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_question_makes_no_account() {
     let later = |book: &mut super::relay::Book| book.window = Some(window(2400, 2424, ""));
     let Some(mut bench) = Bench::open("", later).await else {
