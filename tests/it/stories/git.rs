@@ -85,6 +85,16 @@ pub async fn packed_request(client: &Client, ghes: &Ghes) {
 
 /// Pushes a commit, and one so large that git sends it in pieces of unknown length.
 pub async fn writes(client: &Client, ghes: &Ghes) {
+    pushes(client, ghes, "1m").await;
+    let chunked = ghes.seen().into_iter().any(|seen| {
+        seen.target.ends_with("/git-receive-pack")
+            && seen.header("transfer-encoding") == Some("chunked")
+    });
+    assert!(chunked, "nothing came in pieces: {:?}", ghes.seen());
+}
+
+/// Pushes a small commit and a large one; git sends in pieces what is more than this.
+pub async fn pushes(client: &Client, ghes: &Ghes, whole: &str) {
     let (place, _) = history(ghes, "acme/tools", 3);
     let url = client.url("/acme/tools.git");
     run(client.git(&["clone", "-q", &url, "tools"]))
@@ -97,19 +107,23 @@ pub async fn writes(client: &Client, ghes: &Ghes) {
             .await
             .good();
         ghes.forget();
-        run(client.git(&["-C", "tools", "push", "-q", "origin", "HEAD:main"]))
-            .await
-            .good();
+        let whole = format!("http.postBuffer={whole}");
+        let push = [
+            "-C",
+            "tools",
+            "-c",
+            &whole,
+            "push",
+            "-q",
+            "origin",
+            "HEAD:main",
+        ];
+        run(client.git(&push)).await.good();
         assert_eq!(
             git(&place, &["rev-parse", "main"], b""),
             head(client, "tools").await
         );
     }
-    let chunked = ghes.seen().into_iter().any(|seen| {
-        seen.target.ends_with("/git-receive-pack")
-            && seen.header("transfer-encoding") == Some("chunked")
-    });
-    assert!(chunked, "nothing came in pieces: {:?}", ghes.seen());
     git(&place, &["fsck", "--full", "--strict"], b"");
 }
 
