@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,11 @@ impl Connections {
     #[must_use]
     pub fn open(&self) -> usize {
         self.counts().total
+    }
+
+    /// What a door holds as long as it may bring connections: until then there may be more.
+    pub(super) fn expected(&self) -> TaskTrackerToken {
+        self.tasks.token()
     }
 
     /// Resolves when there are none, and no more come: once the doors' shutdown was signalled.
