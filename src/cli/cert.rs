@@ -1,6 +1,6 @@
 //! `hubgate cert`: what TLS listeners show, and having it renewed.
 
-use super::client::Running;
+use super::client::Show;
 use super::table::{Table, printable};
 use super::terminal;
 use crate::admin::answer::{Certificate, RenewCertificates, Renewed};
@@ -29,23 +29,9 @@ struct Renew {
     show: Show,
 }
 
-#[derive(Debug, clap::Args)]
-struct Show {
-    #[command(flatten)]
-    running: Running,
-    /// For programs
-    #[arg(long)]
-    json: bool,
-}
-
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (text, good) = answer(arguments)?;
-    terminal::say(&text)?;
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    terminal::conclude(&text, good)
 }
 
 /// What the command prints, and whether all that was to be renewed was.

@@ -25,6 +25,16 @@ pub(super) struct Running {
     config: Option<PathBuf>,
 }
 
+/// Which running gateway, and who reads the answer.
+#[derive(Debug, clap::Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    pub(super) running: Running,
+    /// For programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 impl Running {
     /// The way to it. Nothing is opened yet.
     pub(super) fn client(&self) -> anyhow::Result<Client> {

@@ -100,12 +100,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Explain(asked) => explained(asked)?,
         Command::Learned(route) => (learned(route)?, true),
     };
-    terminal::say(&text)?;
-    Ok(if passes {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    terminal::conclude(&text, passes)
 }
 
 fn show(asked: &Show) -> anyhow::Result<String> {

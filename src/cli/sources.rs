@@ -1,6 +1,6 @@
 //! `hubgate sources`: who may come, and how fresh the fetched lists are.
 
-use super::client::Running;
+use super::client::Show;
 use super::table::{Table, age, printable};
 use super::terminal;
 use crate::admin::answer::{Refreshed, Source};
@@ -21,23 +21,9 @@ enum Command {
     Refresh(Show),
 }
 
-#[derive(Debug, clap::Args)]
-struct Show {
-    #[command(flatten)]
-    running: Running,
-    /// For programs
-    #[arg(long)]
-    json: bool,
-}
-
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (text, good) = answer(arguments)?;
-    terminal::say(&text)?;
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    terminal::conclude(&text, good)
 }
 
 /// What the command prints, and whether every list that was to be fetched was.

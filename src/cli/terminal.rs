@@ -3,10 +3,21 @@
 
 use anyhow::Context as _;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 /// Writes `text` to standard output as it is.
 pub(super) fn say(text: &str) -> anyhow::Result<()> {
     write(text.as_bytes())
+}
+
+/// Writes `text` to standard output, and ends with 0 where all is as it was asked for, else with 1.
+pub(super) fn conclude(text: &str, well: bool) -> anyhow::Result<ExitCode> {
+    say(text)?;
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Writes bytes to standard output as they are.

@@ -81,7 +81,7 @@ impl Tls {
         }))
     }
 
-    /// The configuration for now. One that was made for other certificates is made anew, so that
+    /// The configuration of this moment. One that was made for other certificates is made anew, so that
     /// a ticket never outlives the certificate under which it was given.
     fn config(&self, h2: bool) -> Arc<ServerConfig> {
         let mut configs = self.configs.load_full();
